@@ -1,0 +1,2 @@
+export type * from './host.js';
+export { decideHost, evolveHost, unknownHost } from './host.js';

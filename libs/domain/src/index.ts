@@ -1,0 +1,13 @@
+export type { Answer } from './answered.js';
+export { answeredBefore, collectAnswers } from './answered.js';
+export type { Decision, Facts, Refusal, RefusalReason } from './decision.js';
+export { refuse, unreachable } from './decision.js';
+export type * from './description.js';
+export * from './host/index.js';
+export type { CommandId, Epoch, HostId, ImageDigest, ImageId, Instant, WorkspaceId } from './ids.js';
+export { isId } from './ids.js';
+export * from './image/index.js';
+export type { Allotment, Suitability, Wanted } from './matching.js';
+export { allotment, chooseHost, suitability } from './matching.js';
+export type { EventMetadata, Principal, Recorded } from './metadata.js';
+export * from './workspace/index.js';

@@ -1,0 +1,10 @@
+export type { Clock, Timers } from './time.js';
+export { systemClock, systemTimers } from './time.js';
+export type { Ids } from './ids.js';
+export { nameBasedId, systemIds } from './ids.js';
+export type { Random } from './random.js';
+export { systemRandom } from './random.js';
+export type { Logger } from './logging.js';
+export { createLogger, silentLogger } from './logging.js';
+export { canonicalJson, sha256Hex } from './canonical.js';
+export { packageRoot } from './package-root.js';

@@ -1,0 +1,41 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * One runner for every test. `unit` is pure and quick; the others start real processes, files and machines, so they run
+ * one file at a time: a figure of time or an fsync seen by one must not be the noise of another.
+ */
+const shared = {
+  oxc: { decorator: { legacy: true, emitDecoratorMetadata: true }, typescript: { onlyRemoveTypeImports: false } },
+  resolve: { tsconfigPaths: true },
+};
+
+export default defineConfig({
+  ...shared,
+  test: {
+    projects: [
+      { ...shared, test: { name: 'unit', include: ['{apps,libs}/**/*.spec.ts'], environment: 'node' } },
+      {
+        ...shared,
+        test: {
+          name: 'contracts',
+          include: ['test/contracts/**/*.spec.ts'],
+          environment: 'node',
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'system',
+          include: ['test/{e2e,faults}/**/*.spec.ts'],
+          environment: 'node',
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+} as never);
