@@ -8,3 +8,5 @@ export type { Logger } from './logging.js';
 export { createLogger, silentLogger } from './logging.js';
 export { canonicalJson, sha256Hex } from './canonical.js';
 export { packageRoot } from './package-root.js';
+export type { Judged, SchemaFault } from './schemas.js';
+export { schemaGuard } from './schemas.js';
