@@ -130,6 +130,15 @@ export function busContract(name: string, prepare: () => Promise<BusUnderTest>):
         expect(at[1]! - at[0]!).toBeGreaterThanOrEqual(95);
       });
 
+      it('hands out retries in the order of their times, not of their verdicts', async () => {
+        const bus = await open();
+        const consumer = collect(bus, 'agent', 'vw.task.h1', ({ payload, attempt }) =>
+          attempt === 1 ? { kind: 'retry', afterMs: [200, 400, 50][Number(payload['n'])]! } : ack,
+        );
+        for (let n = 0; n < 3; n++) await bus.publish('vw.task.h1', { n });
+        await expect.poll(consumer.numbers, { timeout: 10_000 }).toEqual([0, 1, 2, 2, 0, 1]);
+      });
+
       it('takes a throwing handler for a retry, and goes on', async () => {
         const bus = await open();
         const consumer = collect(bus, 'agent', 'vw.task.h1', ({ payload, attempt }) => {
@@ -183,6 +192,9 @@ export function busContract(name: string, prepare: () => Promise<BusUnderTest>):
         await expect.poll(both).toEqual(Array.from({ length: 20 }, (_, n) => n));
         expect(one.deliveries.length).toBeGreaterThan(0);
         expect(other.deliveries.length).toBeGreaterThan(0);
+        await one.stop();
+        await bus.publish('vw.evidence.h1', { n: 20 });
+        await expect.poll(() => other.numbers().at(-1)).toBe(20);
       });
 
       it('keeps what is not acknowledged over a restart, and nothing else', async () => {

@@ -8,7 +8,7 @@ import { Backlog } from './backlog.js';
 describe('the backlog', () => {
   let folder: string;
   let file: string;
-  let now = 1_000_000;
+  let now = 1_800_000_000_000;
   const clock = { now: () => now, monotonic: () => now };
   const opened: Backlog[] = [];
   const logger = { ...silentLogger, warn: vi.fn(), error: vi.fn() };

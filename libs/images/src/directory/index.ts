@@ -1,0 +1,1 @@
+export { openDirectoryRepository } from './repository.js';
