@@ -17,6 +17,4 @@ export const subjects = {
   anyHeartbeat: 'vw.heartbeat.*',
   /** Request and reply: a piece of a guest's console. */
   console: (hostId: string) => `vw.console.${safe(hostId)}`,
-  /** Ledger → anyone: each event after it is recorded. */
-  event: (category: string, id: string, type: string) => `vw.event.${safe(category)}.${safe(id)}.${safe(type)}`,
 } as const;

@@ -1,5 +1,5 @@
 export type { Clock, Timers } from './time.js';
-export { systemClock, systemTimers } from './time.js';
+export { parseInstant, rfc3339, systemClock, systemTimers } from './time.js';
 export type { Ids } from './ids.js';
 export { nameBasedId, systemIds } from './ids.js';
 export type { Random } from './random.js';

@@ -20,9 +20,7 @@ export interface Timers {
 }
 
 export const systemClock: Clock = {
-  // oxlint-disable-next-line no-restricted-properties -- the one place where the hour enters the program
   now: () => Date.now(),
-  // oxlint-disable-next-line no-restricted-properties -- the one place where durations enter the program
   monotonic: () => performance.now(),
 };
 
@@ -32,3 +30,15 @@ export const systemTimers: Timers = {
     await sleep(ms, undefined, { signal }).catch(() => undefined);
   },
 };
+
+/** An instant as RFC 3339 text in UTC with milliseconds: `2026-11-22T18:46:00.000Z`. */
+export function rfc3339(instant: number): string {
+  return new Date(instant).toISOString();
+}
+
+/** The instant that an RFC 3339 date-time with an offset names, in any zone; undefined for any other text. */
+export function parseInstant(text: string): number | undefined {
+  const shape = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$/;
+  const instant = shape.test(text) ? Date.parse(text.replace(' ', 'T')) : Number.NaN;
+  return Number.isNaN(instant) ? undefined : instant;
+}

@@ -1,0 +1,127 @@
+/**
+ * Follows the log and pursues every intent until its outcome is recorded (PROTOCOL.md, "From intent to outcome", 2 and 7).
+ *
+ *  1. The outbox is derived from the log: what is open is what has a request and no outcome. Nothing else remembers it.
+ *  2. A task is sent, and sent again with back-off; the host tells repeated ones apart by their id. Two dispatchers are harmless.
+ *  3. Past its deadline an intent stays open. The host is asked what it sees; when it says nothing, the placement becomes unknown.
+ */
+import { type HostMessage, subjects, type Work } from '@vw/contracts';
+import type { CommandId, WorkspaceId } from '@vw/domain';
+import type { EventStore, Position } from '@vw/event-store';
+import type { Bus } from '@vw/messaging';
+import type { Clock, Ids, Logger, Timers } from '@vw/runtime';
+import type { Streams } from '../commands/streams.js';
+import type { Witnesses } from '../intake/witnesses.js';
+import { taskOf } from './task-of.js';
+
+export interface DispatcherTiming {
+  /** The first pause before a task is sent again; doubled each time up to the last. */
+  readonly firstResendMs: number;
+  readonly lastResendMs: number;
+  /** How long a host may take to say what it sees, once asked. */
+  readonly answerWithinMs: number;
+}
+
+export interface OpenIntents {
+  /** Every open intent, and the position of the log at which that is so. */
+  open(): { readonly workspaceIds: readonly WorkspaceId[]; readonly position: Position };
+}
+
+interface Pursuit {
+  readonly requestId: CommandId;
+  readonly ended: AbortController;
+}
+
+export class Dispatcher {
+  private readonly pursuits = new Map<WorkspaceId, Pursuit>();
+  private readonly running = new Set<Promise<void>>();
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly streams: Streams,
+    private readonly intents: OpenIntents,
+    private readonly bus: Bus,
+    private readonly witnesses: Witnesses,
+    private readonly markUnknown: (workspaceId: WorkspaceId, reason: string) => Promise<void>,
+    private readonly timing: DispatcherTiming,
+    private readonly clock: Clock,
+    private readonly timers: Timers,
+    private readonly ids: Ids,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Runs until the signal aborts, and resolves when every pursuit has ended. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { workspaceIds, position } = this.intents.open();
+    for (const workspaceId of workspaceIds) await this.follow(workspaceId, signal);
+    for await (const item of this.store.subscribeAll(position, signal)) {
+      if (item.kind !== 'event' || !item.event.stream.startsWith('workspace-')) continue;
+      await this.follow(item.event.stream.slice('workspace-'.length) as WorkspaceId, signal);
+    }
+    for (const { ended } of this.pursuits.values()) ended.abort();
+    await Promise.all(this.running);
+  }
+
+  /** Brings the pursuit of one workspace in line with what its stream says now. */
+  private async follow(workspaceId: WorkspaceId, signal: AbortSignal): Promise<void> {
+    const { state } = await this.streams.workspace(workspaceId);
+    const current = this.pursuits.get(workspaceId);
+    const { intent } = state;
+    if (current !== undefined && (intent.kind === 'none' || intent.requestId !== current.requestId)) {
+      current.ended.abort();
+      this.pursuits.delete(workspaceId);
+    }
+    if (intent.kind === 'none') return;
+    if (intent.cancelRequested) await this.send(state.workspaceId, { kind: 'cancel', requestId: intent.requestId });
+    if (this.pursuits.has(workspaceId)) return;
+    const ended = new AbortController();
+    this.pursuits.set(workspaceId, { requestId: intent.requestId, ended });
+    const pursuit = this.pursue(workspaceId, intent.requestId, AbortSignal.any([ended.signal, signal]));
+    this.running.add(pursuit);
+    void pursuit.finally(() => this.running.delete(pursuit));
+  }
+
+  private async pursue(workspaceId: WorkspaceId, requestId: CommandId, ended: AbortSignal): Promise<void> {
+    let pauseMs = this.timing.firstResendMs;
+    while (!ended.aborted) {
+      try {
+        const overdue = await this.sendTask(workspaceId, requestId);
+        if (overdue) await this.askWhatHostSees(workspaceId, ended);
+      } catch (error) {
+        this.logger.warn({ err: error, workspaceId, requestId }, 'a task could not be sent; it will be sent again');
+      }
+      await this.timers.sleep(pauseMs, ended);
+      pauseMs = Math.min(pauseMs * 2, this.timing.lastResendMs);
+    }
+  }
+
+  /** Sends the intent's task; answers whether its deadline has passed. */
+  private async sendTask(workspaceId: WorkspaceId, requestId: CommandId): Promise<boolean> {
+    const { state, history } = await this.streams.workspace(workspaceId);
+    const task = taskOf(state, history, this.clock);
+    if (task === undefined || task.taskId !== requestId) return false;
+    const message: HostMessage = { type: 'task', task };
+    await this.bus.publish(subjects.task(task.hostId), { ...message });
+    return task.deadline <= this.clock.now();
+  }
+
+  private async askWhatHostSees(workspaceId: WorkspaceId, ended: AbortSignal): Promise<void> {
+    const asked = this.clock.monotonic();
+    await this.send(workspaceId, { kind: 'observe' });
+    await this.timers.sleep(this.timing.answerWithinMs, ended);
+    if (ended.aborted || this.witnesses.heardSince(workspaceId, asked)) return;
+    await this.markUnknown(workspaceId, `the host did not say what it sees within ${this.timing.answerWithinMs} ms of being asked`);
+  }
+
+  private async send(workspaceId: WorkspaceId, work: Work): Promise<void> {
+    const { state } = await this.streams.workspace(workspaceId);
+    const { placement } = state;
+    if (placement.kind === 'none') return;
+    const { hostId, epoch } = placement;
+    const issuedAt = this.clock.now();
+    const deadline = issuedAt + this.timing.answerWithinMs;
+    const task = { taskId: this.ids.next(), workspaceId, hostId, epoch, issuedAt, deadline, work };
+    const message: HostMessage = { type: 'task', task };
+    await this.bus.publish(subjects.task(hostId), { ...message });
+  }
+}
