@@ -359,6 +359,13 @@ export function imageRepositoryContract(name: string, prepare: () => Promise<Rep
         expect(program.lines.filter((line) => line.startsWith('failed'))).toEqual([]);
         await program.kill();
       });
+
+      it('opening leaves alone what this process is just putting', async () => {
+        const putting = repository.put(await file(randomBytes(24 * MIB)), disk('base'));
+        await expect.poll(async () => (await place.leftovers()).length, { interval: 1 }).toBeGreaterThan(0);
+        await reopen();
+        await repository.verify((await putting).digest);
+      });
     });
 
     describe('disks that cannot', () => {

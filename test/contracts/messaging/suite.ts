@@ -21,7 +21,7 @@ export function busContract(name: string, prepare: () => Promise<BusUnderTest>):
   describe(`the bus contract: ${name}`, { timeout: 30_000 }, () => {
     const cleanups: (() => Promise<unknown>)[] = [];
     afterEach(async () => {
-      for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+      for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
     });
 
     async function place(): Promise<BusUnderTest> {
@@ -353,7 +353,7 @@ export function busContract(name: string, prepare: () => Promise<BusUnderTest>):
       await published;
       await expect
         .poll(() => [...seen, ...consumer.deliveries.map((delivery) => delivery.payload)])
-        .toEqual(Array(3).fill({ inner: { n: 1 } }));
+        .toEqual(Array.from({ length: 3 }, () => ({ inner: { n: 1 } })));
     });
 
     it('refuses bad subjects, patterns, payloads and consumers, and says why', async () => {

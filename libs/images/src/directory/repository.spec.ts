@@ -35,7 +35,11 @@ vi.mock('node:fs/promises', async (importOriginal) => {
       get(target, method) {
         const value: unknown = Reflect.get(target, method, target);
         if (typeof value !== 'function') return value;
-        return (...args: unknown[]) => step(`${String(method)} ${file}`, () => value.apply(target, args));
+        return (...args: unknown[]) => {
+          // As write(2) may: it takes a part, and says how much.
+          if (method === 'write') args[2] = Math.min(Number(args[2]), 7);
+          return step(`${String(method)} ${file}`, () => value.apply(target, args));
+        };
       },
     });
   }
@@ -53,7 +57,7 @@ vi.mock('node:fs/promises', async (importOriginal) => {
   return Object.fromEntries(wrapped);
 });
 
-describe('a directory repository that stops at any moment', () => {
+describe('a directory repository', () => {
   let folder: string;
   let source: string;
   const clock = { now: () => 1_800_000_000_000, monotonic: () => 0 };
@@ -135,5 +139,29 @@ describe('a directory repository that stops at any moment', () => {
       `rename ${temporary}`,
       `sync ${shard}`,
     ]);
+  });
+
+  it('sweeps what a dead process was fetching beside the file, and nothing else', async () => {
+    const repository = await open('repository');
+    const { digest } = await repository.put(source, image);
+    const beyondEveryPid = 2 ** 22 + 1;
+    const [dead, alive, foreign] = [
+      `.vw-image-${beyondEveryPid}-1.part`,
+      `.vw-image-${process.ppid}-1.part`,
+      '.vw-image-mine.part',
+    ];
+    for (const name of [dead, alive, foreign]) writeFileSync(join(folder, name), '');
+    await repository.fetch(digest, join(folder, 'staged'));
+    expect(readdirSync(folder).toSorted()).toEqual([alive, foreign, 'repository', 'source.raw', 'staged'].toSorted());
+  });
+
+  it('puts two versions of a name one after the other, however close they come', async () => {
+    const repository = await open('repository');
+    const puts = ['a', 'b', 'c', 'd'].map((bytes) => {
+      const version = join(folder, bytes);
+      writeFileSync(version, bytes);
+      return repository.put(version, image);
+    });
+    expect(new Set((await Promise.all(puts)).map(({ createdAt }) => createdAt)).size).toBe(4);
   });
 });
