@@ -1,0 +1,243 @@
+/**
+ * This side of the writer's thread: packs the appends of one turn of the event loop into one message, and settles each
+ * with its own answer. The thread answers in the order it was asked, so the oldest waiting append owns the next answer.
+ */
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { Logger } from '@vw/runtime';
+import { StoreInUse, StoreUnavailable, UnknownStoreFormat, WrongExpectedRevision } from '../errors.js';
+import type { AppendResult, ExpectedRevision, NewEvent, Position } from '../port.js';
+import { eventChecksum } from './checksum.js';
+import type { Tail } from './tail.js';
+import { nextTurn } from './turn.js';
+import type { Failure, FromWriter, PackedAppend, ToWriter, WriterData } from './writer.js';
+
+/** Beyond this much waiting for the disk the store is overloaded, and says so instead of growing. */
+const WAITING_BYTES = 256 * 1024 * 1024;
+
+const FIRST_BATCH_BYTES = 64 * 1024;
+
+/** The thread's file beside this one: a `.ts` among the sources, a `.js` in `dist/`. */
+const writerEntry = new URL(`./writer${extname(new URL(import.meta.url).pathname)}`, import.meta.url);
+
+interface Waiting {
+  readonly stream: string;
+  readonly expected: ExpectedRevision;
+  readonly sizeBytes: number;
+  resolve(result: AppendResult): void;
+  reject(error: Error): void;
+}
+
+/** What one turn of the event loop appended. The bytes are copied in at once: the caller may reuse its own. */
+class Batch {
+  readonly #appends: PackedAppend[] = [];
+  #bytes = new Uint8Array(FIRST_BATCH_BYTES);
+  #length = 0;
+
+  add(stream: string, expected: number, created: number, events: readonly NewEvent[]): number {
+    const before = this.#length;
+    const packed = events.map((event, index) => {
+      this.#put(event.data);
+      this.#put(event.metadata);
+      return {
+        id: event.id,
+        type: event.type,
+        checksum: eventChecksum(stream, expected + 1 + index, created, event),
+        dataBytes: event.data.length,
+        metadataBytes: event.metadata.length,
+      };
+    });
+    this.#appends.push({ stream, expected, created, events: packed });
+    return this.#length - before;
+  }
+
+  postTo(worker: Worker): void {
+    const batch = {
+      kind: 'append',
+      count: this.#appends.length,
+      appends: JSON.stringify(this.#appends),
+      bytes: this.#bytes,
+    } as const;
+    tell(worker, batch, [this.#bytes.buffer]);
+  }
+
+  #put(bytes: Uint8Array): void {
+    const end = this.#length + bytes.length;
+    if (end > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(end, 2 * this.#bytes.length));
+      larger.set(this.#bytes.subarray(0, this.#length));
+      this.#bytes = larger;
+    }
+    this.#bytes.set(bytes, this.#length);
+    this.#length = end;
+  }
+}
+
+function tell(worker: Worker, message: ToWriter, transfer: readonly ArrayBuffer[] = []): void {
+  worker.postMessage(message, transfer);
+}
+
+function causeOf(failure: Failure): Error {
+  return Object.assign(new Error(failure.message), { code: failure.code });
+}
+
+export interface WriterThreadOptions {
+  readonly file: string;
+  readonly logger: Logger;
+  /** Moved after each commit, before the appends of that commit are answered; failed if the thread ends untold. */
+  readonly tail: Tail;
+  /** The thread's program; another only in tests of this file. */
+  readonly entry?: URL;
+}
+
+export class WriterThread {
+  readonly #worker: Worker;
+  readonly #options: WriterThreadOptions;
+  readonly #waiting: Waiting[] = [];
+  readonly #exited: Promise<void>;
+  #waitingBytes = 0;
+  #batch: Batch | undefined;
+  #state: 'open' | 'closing' | StoreUnavailable = 'open';
+
+  private constructor(worker: Worker, options: WriterThreadOptions) {
+    this.#worker = worker;
+    this.#options = options;
+    worker.on('message', (message: FromWriter) => this.#hear(message));
+    this.#exited = new Promise((resolve) => {
+      let cause: unknown;
+      worker.on('error', (error) => (cause = error));
+      worker.on('exit', () => {
+        if (this.#state === 'open' || this.#waiting.length > 0) this.#lose(cause);
+        resolve();
+      });
+    });
+  }
+
+  /**
+   * Starts the thread; resolves once it owns the file, with the tail at the last event.
+   * @throws StoreInUse, UnknownStoreFormat, StoreUnavailable
+   */
+  static async start(options: WriterThreadOptions): Promise<WriterThread> {
+    const { file, tail, entry = writerEntry } = options;
+    const worker = new Worker(entry, {
+      name: 'event-store-writer',
+      workerData: { file } satisfies WriterData,
+      // How the program itself was started is no concern of the thread, and some of its flags would keep it from loading.
+      execArgv: [],
+    });
+    const answer = await firstMessage(worker).catch((cause: unknown) => {
+      throw new StoreUnavailable(`the writer of ${file} did not start`, { cause });
+    });
+    if (answer.kind === 'opened') {
+      tail.advance(answer.head as Position);
+      return new WriterThread(worker, options);
+    }
+    if (answer.kind !== 'refused') throw new StoreUnavailable(`the writer of ${file} answered before it was asked`);
+    const cause = causeOf(answer.failure);
+    switch (answer.because) {
+      case 'in-use':
+        throw new StoreInUse(file, { cause });
+      case 'format':
+        throw new UnknownStoreFormat(file, answer.failure.message, { cause });
+      case 'unavailable':
+        throw new StoreUnavailable(`${file} cannot be opened: ${answer.failure.message}`, { cause });
+    }
+  }
+
+  append(
+    stream: string,
+    expected: ExpectedRevision,
+    created: number,
+    events: readonly NewEvent[],
+  ): Promise<AppendResult> {
+    if (this.#state === 'closing') return Promise.reject(new StoreUnavailable(`${this.#options.file} is closed`));
+    if (this.#state !== 'open') return Promise.reject(this.#state);
+    if (this.#waitingBytes > WAITING_BYTES) {
+      return Promise.reject(
+        new StoreUnavailable(`${this.#waitingBytes} bytes already wait to be written to ${this.#options.file}`),
+      );
+    }
+    if (!this.#batch) {
+      this.#batch = new Batch();
+      void nextTurn().then(() => this.#post());
+    }
+    const sizeBytes = this.#batch.add(stream, expected === 'no-stream' ? -1 : expected, created, events);
+    this.#waitingBytes += sizeBytes;
+    return new Promise((resolve, reject) => this.#waiting.push({ stream, expected, sizeBytes, resolve, reject }));
+  }
+
+  /** Finishes what was taken, lets go of the file, ends the thread. */
+  async close(): Promise<void> {
+    if (this.#state === 'open') {
+      this.#post();
+      this.#state = 'closing';
+      tell(this.#worker, { kind: 'close' });
+    }
+    await this.#exited;
+  }
+
+  #post(): void {
+    this.#batch?.postTo(this.#worker);
+    this.#batch = undefined;
+  }
+
+  #hear(message: FromWriter): void {
+    switch (message.kind) {
+      case 'settled':
+        return this.#settle(message.answers, message.head as Position);
+      case 'failed':
+        return this.#fail(message.count, message.failure);
+      case 'opened':
+      case 'refused':
+        throw new Error(`the writer of ${this.#options.file} said '${message.kind}' twice`);
+    }
+  }
+
+  #settle(answers: Float64Array, head: Position): void {
+    this.#options.tail.advance(head);
+    let next = 0;
+    for (const waiting of this.#take(answers.length / 2)) {
+      const position = answers[next++] ?? 0;
+      const revision = answers[next++] ?? 0;
+      if (position > 0) waiting.resolve({ revision, position: position as Position });
+      else waiting.reject(wrongRevision(waiting, revision));
+    }
+  }
+
+  #fail(count: number, failure: Failure): void {
+    const { file, logger } = this.#options;
+    logger.warn(
+      { file, appends: count, failure },
+      'the event store could not commit; nothing of these appends is in the log',
+    );
+    const error = new StoreUnavailable(`${file} cannot be written: ${failure.message}`, { cause: causeOf(failure) });
+    for (const waiting of this.#take(count)) waiting.reject(error);
+  }
+
+  #lose(cause: unknown): void {
+    const { file, logger, tail } = this.#options;
+    const error = new StoreUnavailable(`the writer of ${file} has stopped`, { cause });
+    this.#state = error;
+    logger.error({ file, cause }, 'the writer thread of the event store has stopped; open the store again');
+    for (const waiting of this.#take(this.#waiting.length)) waiting.reject(error);
+    tail.fail(error);
+  }
+
+  #take(count: number): Waiting[] {
+    const taken = this.#waiting.splice(0, count);
+    for (const { sizeBytes } of taken) this.#waitingBytes -= sizeBytes;
+    return taken;
+  }
+}
+
+function firstMessage(worker: Worker): Promise<FromWriter> {
+  return new Promise((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+    worker.once('exit', () => reject(new Error('the thread ended before it had opened the file')));
+  });
+}
+
+function wrongRevision({ stream, expected }: Waiting, actual: number): WrongExpectedRevision {
+  return new WrongExpectedRevision(stream, expected, actual < 0 ? 'no-stream' : actual);
+}

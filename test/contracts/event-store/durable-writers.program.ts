@@ -1,0 +1,48 @@
+/**
+ * 32 writers on one embedded store, until somebody kills the process. Arguments: the file, and the number of this run.
+ *
+ * Prints `pid <n>` first, `try <stream> <expected> <id> <id>` before an append, `ok <stream> <revision> <position>` once it was
+ * acknowledged, and `no <stream> <error>` when it was refused; a refused append is tried again with the same ids.
+ */
+import { randomUUID } from 'node:crypto';
+import { openEmbeddedStore } from '@vw/event-store';
+import { systemClock } from '@vw/runtime';
+
+const WRITERS = 32;
+
+const [file = '', run = ''] = process.argv.slice(2);
+
+/** A line that a kill swallows is one promise fewer to hold the store to; a line that came out is one to be kept. */
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+const store = await openEmbeddedStore({ file, clock: systemClock });
+
+async function write(stream: string): Promise<never> {
+  for (let expected: number | 'no-stream' = 'no-stream'; ;) {
+    const ids = [randomUUID(), randomUUID()];
+    const events = ids.map((id) => ({ id, type: 'T', data: Buffer.alloc(400, id), metadata: Buffer.from('{}') }));
+    say(`try ${stream} ${expected} ${ids.join(' ')}`);
+    expected = await appendAtLast(stream, expected, events);
+  }
+}
+
+async function appendAtLast(
+  stream: string,
+  expected: number | 'no-stream',
+  events: Parameters<typeof store.append>[2],
+): Promise<number> {
+  for (;;) {
+    try {
+      const { revision, position } = await store.append(stream, expected, events);
+      say(`ok ${stream} ${revision} ${position}`);
+      return revision;
+    } catch (error) {
+      say(`no ${stream} ${(error as Error).name}`);
+    }
+  }
+}
+
+say(`pid ${process.pid}`);
+await Promise.all(Array.from({ length: WRITERS }, (_, writer) => write(`run-${run}-writer-${writer}`)));
