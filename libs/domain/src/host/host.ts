@@ -100,6 +100,6 @@ function hear(state: HostState, command: Extract<HostCommand, { type: 'hear' }>)
 function sameCapacity(one: HostCapacity, other: HostCapacity): boolean {
   const sizes = (['cpus', 'memoryMiB', 'diskMiB'] as const).every((key) => one[key] === other[key]);
   const vmms = (capacity: HostCapacity) =>
-    capacity.vmms.map((v) => [v.type, v.version, v.accelerator, v.architectures, v.capabilities].join());
-  return sizes && vmms(one).join(';') === vmms(other).join(';');
+    JSON.stringify(capacity.vmms.map((v) => [v.type, v.version, v.accelerator, v.architectures, v.capabilities]));
+  return sizes && vmms(one) === vmms(other);
 }

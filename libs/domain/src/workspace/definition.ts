@@ -23,6 +23,7 @@ export function create(state: WorkspaceState, command: CommandOf<'create'>): Out
 export function clone(state: WorkspaceState, command: CommandOf<'clone'>): Outcome {
   const { workspaceId, source, name, at, by } = command;
   if (state.definition !== 'none') return refuse('ALREADY_EXISTS', { workspaceId }, { owner: state.owner });
+  if (source.definition === 'none') return refuse('NOT_FOUND', { source: source.workspaceId });
   if (source.definition === 'retired') return refuse('RETIRED', { source: source.workspaceId });
   if (source.integrity.kind === 'corrupted') {
     return refuse('CORRUPTED', { source: source.workspaceId }, { evidence: source.integrity.evidence });
