@@ -31,6 +31,9 @@ export interface WorkspaceEvidence {
   readonly epoch: Epoch;
   /** The intent it answers; absent for what was not asked for. */
   readonly requestId?: CommandId;
+  /** The agent's boot, and the evidence's number in it, from 1: they tell an old observation that comes again from a new one. */
+  readonly bootId?: string;
+  readonly seq?: number;
   readonly observation: Observation;
 }
 
@@ -40,7 +43,10 @@ export type Interpretation =
   /** The host speaks of an epoch that is not its own any more: it must let go of what it has. */
   | { readonly kind: 'stale'; readonly currentEpoch: number };
 
-const ignored = (because: 'known-already' | 'late' | 'contradicts-intent'): Interpretation => ({ kind: 'ignored', because });
+const ignored = (because: 'known-already' | 'late' | 'contradicts-intent'): Interpretation => ({
+  kind: 'ignored',
+  because,
+});
 const events = (...list: readonly WorkspaceEvent[]): Interpretation => ({ kind: 'events', events: list });
 
 export function interpretEvidence(state: WorkspaceState, evidence: WorkspaceEvidence): Interpretation {
@@ -62,7 +68,8 @@ function outcome(
   if (seen.kind === 'failed') return failure(state, intent, fields, seen);
   switch (intent.kind) {
     case 'deploy':
-      if (seen.kind !== 'deployed') return ignored('contradicts-intent');
+      // A host that was given other bytes than the ones authorised has not done what was asked (invariant I10).
+      if (seen.kind !== 'deployed' || seen.imageDigest !== state.image?.digest) return ignored('contradicts-intent');
       return events({ type: 'WorkspaceDeployed', data: { ...fields, imageDigest: seen.imageDigest } });
     case 'start':
       if (seen.kind !== 'started') return ignored('contradicts-intent');
@@ -136,6 +143,7 @@ function drift(
   seen: Extract<Observation, { kind: 'observed' }>,
 ): Interpretation {
   const { power, intent } = state;
+  if (overtaken(state, evidence)) return ignored('late');
   if (inMemory(power) === seen.guest) return ignored('known-already');
   if (intent.kind !== 'none' && power.kind !== 'unknown') return ignored('late');
   return events({
@@ -148,6 +156,13 @@ function drift(
       cause: seen.cause,
     },
   });
+}
+
+/** Evidence is repeated until it is acknowledged, so an observation can come again when something newer of the same boot is recorded. */
+function overtaken({ heard }: WorkspaceState, { hostId, bootId, seq }: WorkspaceEvidence): boolean {
+  return (
+    heard !== undefined && heard.hostId === hostId && heard.bootId === bootId && seq !== undefined && seq <= heard.seq
+  );
 }
 
 /** The guest as an observer of the VMM would see it, if the belief is right. */

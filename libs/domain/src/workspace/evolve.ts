@@ -3,15 +3,16 @@
  * past has happened. Every outcome closes the intent; nothing else does, except an operator's override.
  */
 import { unreachable } from '../decision.js';
-import type { Recorded } from '../metadata.js';
+import type { EventMetadata, Recorded } from '../metadata.js';
 import type { HotImage, IntentFields, ObservedPower, WorkspaceEvent } from './events.js';
-import { type Intent, type IntentKind, type Power, unborn, type WorkspaceState } from './state.js';
+import { type Integrity, type Intent, type IntentKind, type Power, unborn, type WorkspaceState } from './state.js';
 
 const noIntent: Intent = { kind: 'none' };
 const shutdown: Power = { kind: 'shutdown' };
 
 export function evolve(state: WorkspaceState, recorded: Recorded<WorkspaceEvent>): WorkspaceState {
-  return { ...state, ...change(state, recorded), revision: recorded.revision, position: recorded.position };
+  const { revision, position } = recorded;
+  return { ...state, ...change(state, recorded), heard: newest(state, recorded.metadata), revision, position };
 }
 
 export function foldWorkspace(recorded: Iterable<Recorded<WorkspaceEvent>>): WorkspaceState {
@@ -95,6 +96,7 @@ function change(state: WorkspaceState, recorded: Recorded<WorkspaceEvent>): Part
       return {
         placement: { kind: 'staged', hostId: event.data.hostId, epoch: event.data.epoch },
         power: seen(state.power, event.data.guest),
+        integrity: afterLoss(state, event.data.guest, event.data.reason),
         intent: noIntent,
       };
 
@@ -122,10 +124,15 @@ function change(state: WorkspaceState, recorded: Recorded<WorkspaceEvent>): Part
       return { intent: opened('stop', event.data) };
     case 'WorkspaceStopped':
       return { power: believedAtRest(state.power), intent: noIntent };
-    case 'StartFailed':
     case 'PauseFailed':
     case 'UnpauseFailed':
     case 'SerialiseFailed':
+      return {
+        power: seen(state.power, event.data.guest),
+        integrity: afterLoss(state, event.data.guest, event.data.reason),
+        intent: noIntent,
+      };
+    case 'StartFailed':
     case 'StopFailed':
       return { power: seen(state.power, event.data.guest), intent: noIntent };
 
@@ -142,11 +149,8 @@ function change(state: WorkspaceState, recorded: Recorded<WorkspaceEvent>): Part
         power: event.data.discardedHotImage ? withoutHotImage(state.power) : state.power,
       };
     case 'DriftDetected': {
-      const vanished = event.data.observed === 'absent' && state.integrity.kind === 'ok';
-      return {
-        power: seen(state.power, event.data.observed),
-        integrity: vanished ? { kind: 'suspect', cause: event.data.cause } : state.integrity,
-      };
+      const { observed, cause } = event.data;
+      return { power: seen(state.power, observed), integrity: afterLoss(state, observed, cause) };
     }
     case 'PlacementBecameUnknown': {
       const { lastKnown, since } = event.data;
@@ -164,6 +168,14 @@ function change(state: WorkspaceState, recorded: Recorded<WorkspaceEvent>): Part
     default:
       return unreachable(event);
   }
+}
+
+/** An outcome may be recorded after an observation that followed it: numbers of one boot never fall. */
+function newest({ heard }: WorkspaceState, { evidence }: EventMetadata): WorkspaceState['heard'] {
+  if (evidence === undefined) return heard;
+  const { hostId, bootId, seq } = evidence;
+  const sameBoot = heard?.hostId === hostId && heard.bootId === bootId;
+  return { hostId, bootId, seq: sameBoot ? Math.max(heard.seq, seq) : seq };
 }
 
 /** The hot image that a later start would continue from, if there is one. */
@@ -190,6 +202,17 @@ function seen(power: Power, observed: ObservedPower): Power {
     default:
       return unreachable(observed);
   }
+}
+
+/**
+ * A guest that vanished unasked leaves its workspace suspect. One that was at rest cannot vanish; one whose full state is in a hot image loses nothing,
+ * unless it may have run on meanwhile; one that was being stopped was asked to go.
+ */
+function afterLoss({ power, intent, integrity }: WorkspaceState, observed: ObservedPower, cause: string): Integrity {
+  if (observed !== 'absent' || integrity.kind !== 'ok' || intent.kind === 'stop') return integrity;
+  const believed = power.kind === 'unknown' ? power.lastKnown : power.kind;
+  const mayHaveRun = intent.kind === 'start' || intent.kind === 'unpause';
+  return believed === 'running' || believed === 'paused' || mayHaveRun ? { kind: 'suspect', cause } : integrity;
 }
 
 function withoutHotImage(power: Power): Power {

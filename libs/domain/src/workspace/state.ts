@@ -70,6 +70,8 @@ export interface WorkspaceState {
   readonly power: Power;
   readonly integrity: Integrity;
   readonly intent: Intent;
+  /** The newest host evidence on record, of the boot that spoke last. */
+  readonly heard?: { readonly hostId: HostId; readonly bootId: string; readonly seq: number };
   /** Revision of the last event; -1 before the first. */
   readonly revision: number;
   readonly position: number;
