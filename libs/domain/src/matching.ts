@@ -30,7 +30,8 @@ export interface Wanted {
   readonly hotImage?: HotImage;
 }
 
-export type Suitability = { readonly suitable: true; readonly vmm: HostVmm } | { readonly suitable: false; readonly lacks: string };
+export type Suitability =
+  { readonly suitable: true; readonly vmm: HostVmm } | { readonly suitable: false; readonly lacks: string };
 
 const lacks = (what: string): Suitability => ({ suitable: false, lacks: what });
 
@@ -40,7 +41,8 @@ export function suitability(host: HostState, wanted: Wanted): Suitability {
   if (host.kind !== 'connected') return lacks(`a connection (it is ${host.kind})`);
   if (description.category !== 'virtual-machine') return lacks(`category ${description.category}`);
   const { memoryMiB, cpus } = allotment(description);
-  if (host.capacity.memoryMiB < memoryMiB) return lacks(`${memoryMiB} MiB of memory (it has ${host.capacity.memoryMiB})`);
+  if (host.capacity.memoryMiB < memoryMiB)
+    return lacks(`${memoryMiB} MiB of memory (it has ${host.capacity.memoryMiB})`);
   if (host.capacity.cpus < cpus) return lacks(`${cpus} cpus (it has ${host.capacity.cpus})`);
   const diskMiB = requirements.diskMiB?.min ?? 0;
   if (host.capacity.diskMiB < diskMiB) return lacks(`${diskMiB} MiB of disk (it has ${host.capacity.diskMiB})`);
@@ -64,7 +66,10 @@ function vmmLacks(
   if (wanted !== undefined && wanted.type !== 'any') {
     if (wanted.type !== vmm.type) return `VMM ${wanted.type} (it has ${vmm.type})`;
     const versions = wanted.versions ?? [];
-    if (versions.length > 0 && !versions.some((version) => vmm.version === version || vmm.version.startsWith(`${version}.`))) {
+    if (
+      versions.length > 0 &&
+      !versions.some((version) => vmm.version === version || vmm.version.startsWith(`${version}.`))
+    ) {
       return `VMM ${wanted.type} ${versions.join(' or ')} (it has ${vmm.version})`;
     }
   }

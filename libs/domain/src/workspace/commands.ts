@@ -22,7 +22,12 @@ export type WorkspaceCommand = Asked &
         readonly description: WorkspaceDescription;
         readonly image?: ImageRef;
       }
-    | { readonly type: 'clone'; readonly workspaceId: WorkspaceId; readonly source: WorkspaceState; readonly name?: string }
+    | {
+        readonly type: 'clone';
+        readonly workspaceId: WorkspaceId;
+        readonly source: WorkspaceState;
+        readonly name?: string;
+      }
     | { readonly type: 'refine'; readonly description?: WorkspaceDescription; readonly image?: ImageRef }
     | { readonly type: 'set-lifetime'; readonly expiresAt: Instant | null }
     | { readonly type: 'expire' }

@@ -101,8 +101,7 @@ export type LockEvent =
     >;
 
 export type StartFrom =
-  | { kind: 'image'; digest: ImageDigest }
-  | { kind: 'hot-image'; hotImage: HotImage; image: ImageDigest };
+  { kind: 'image'; digest: ImageDigest } | { kind: 'hot-image'; hotImage: HotImage; image: ImageDigest };
 
 export type DeploymentEvent =
   | Event<

@@ -35,13 +35,17 @@ export function unlessHeldByAnother(state: WorkspaceState, by: string): Refused 
 export function unlessIntentOpen(state: WorkspaceState): Refused | undefined {
   const { intent } = state;
   if (intent.kind === 'none') return undefined;
-  return refused('INTENT_OPEN', {}, {
-    intent: intent.kind,
-    requestId: intent.requestId,
-    hostId: intent.hostId,
-    since: intent.since,
-    deadline: intent.deadline,
-  });
+  return refused(
+    'INTENT_OPEN',
+    {},
+    {
+      intent: intent.kind,
+      requestId: intent.requestId,
+      hostId: intent.hostId,
+      since: intent.since,
+      deadline: intent.deadline,
+    },
+  );
 }
 
 export function unlessDeployed(state: WorkspaceState): Refused | undefined {
