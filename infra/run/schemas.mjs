@@ -17,6 +17,7 @@ const sources = [
   ['events/host', 'libs/domain/src/host/host.ts', 'HostEvent'],
   ['events/image', 'libs/domain/src/image/image.ts', 'ImageEvent'],
   ['events/metadata', 'libs/domain/src/metadata.ts', 'EventMetadata'],
+  ['http', 'libs/contracts/src/http.ts', 'HttpShapes'],
   ['messages/host-message', 'libs/contracts/src/messages.ts', 'HostMessage'],
   ['messages/evidence', 'libs/contracts/src/messages.ts', 'Evidence'],
   ['messages/heartbeat', 'libs/contracts/src/messages.ts', 'Heartbeat'],

@@ -171,3 +171,24 @@ export interface SerialView {
   text: string;
   next: number;
 }
+
+export interface WorkspacePage extends Page<WorkspaceView> {}
+export interface EventPage extends Page<EventView> {}
+export interface OperationPage extends Page<OperationView> {}
+export interface LockPage extends Page<LockView> {}
+export interface HostPage extends Page<HostView> {}
+export interface ImagePage extends Page<ImageView> {}
+/** Every shape that an answer may have, by the name that the OpenAPI document gives it. */
+export interface HttpShapes {
+  CommandAnswer: CommandAnswer;
+  Problem: Problem;
+  WorkspaceView: WorkspaceView;
+  WorkspacePage: WorkspacePage;
+  EventPage: EventPage;
+  SerialView: SerialView;
+  OperationView: OperationView;
+  OperationPage: OperationPage;
+  LockPage: LockPage;
+  HostPage: HostPage;
+  ImagePage: ImagePage;
+}

@@ -1,0 +1,62 @@
+/**
+ * `/v1/events`: the log as server-sent events (WHATWG HTML, §9.2). An event's id is its position, so a client that was cut off resumes after the last it saw.
+ * The pace is the client's: what it does not read is not read from the log.
+ */
+import { Readable } from 'node:stream';
+import { Controller, Get, Headers, Inject, Query, Req, Res } from '@nestjs/common';
+import { type Position, START } from '@vw/event-store';
+import { decodeEvent } from '@vw/projections';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Ledger } from '../../ledger.js';
+import { EventsDto } from '../dto/queries.dto.js';
+import { problem } from '../problem.js';
+import { LEDGER } from '../reading.js';
+import { eventView } from '../render/views.js';
+
+@Controller('v1/events')
+export class EventsController {
+  constructor(@Inject(LEDGER) private readonly ledger: Ledger) {}
+
+  @Get()
+  follow(
+    @Query() query: EventsDto,
+    @Headers('last-event-id') lastEventId: string | undefined,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): void {
+    const after = startAfter(lastEventId, query.after);
+    const ended = new AbortController();
+    request.raw.once('close', () => ended.abort());
+    reply.raw.once('close', () => ended.abort());
+    const signal = AbortSignal.any([ended.signal, this.ledger.closing]);
+    const stream = query.workspace === undefined ? undefined : `workspace-${query.workspace}`;
+    void reply
+      .header('content-type', 'text/event-stream; charset=utf-8')
+      .header('cache-control', 'no-store')
+      .send(Readable.from(this.messages(after, stream, signal)));
+  }
+
+  private async *messages(after: Position, stream: string | undefined, signal: AbortSignal): AsyncGenerator<string> {
+    yield 'retry: 1000\n\n';
+    for await (const item of this.ledger.ports.store.subscribeAll(after, signal)) {
+      if (item.kind === 'caught-up') {
+        yield `event: caught-up\ndata: {"position":${item.position}}\n\n`;
+        continue;
+      }
+      if (stream !== undefined && item.event.stream !== stream) continue;
+      const event = decodeEvent(item.event);
+      if (event.category === 'foreign') continue;
+      yield `id: ${event.position}\nevent: ${event.event.type}\ndata: ${JSON.stringify(eventView(event))}\n\n`;
+    }
+  }
+}
+
+function startAfter(lastEventId: string | undefined, after: number | undefined): Position {
+  if (lastEventId === undefined || lastEventId === '') return (after ?? START) as Position;
+  if (!/^\d{1,15}$/.test(lastEventId)) {
+    throw problem(422, 'INVALID', 'Last-Event-ID is a position, a whole number', {
+      problems: [{ code: 'position', message: 'not a position', where: { field: 'Last-Event-ID' } }],
+    });
+  }
+  return Number(lastEventId) as Position;
+}

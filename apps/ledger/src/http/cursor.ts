@@ -1,0 +1,20 @@
+/** Cursors: where a list went on, and which list it was. Opaque to clients; one that belongs to another query is refused. */
+import { canonicalJson, sha256Hex } from '@vw/runtime';
+import { problem } from './problem.js';
+
+const fingerprint = (query: object) => sha256Hex(canonicalJson(query)).slice(0, 16);
+
+export function encodeCursor(query: object, after: string): string {
+  return Buffer.from(`${fingerprint(query)}${after}`).toString('base64url');
+}
+
+export function decodeCursor(query: object, cursor: string | undefined): string | undefined {
+  if (cursor === undefined) return undefined;
+  const text = Buffer.from(cursor, 'base64url').toString();
+  if (text.length <= 16 || text.slice(0, 16) !== fingerprint(query)) {
+    throw problem(422, 'INVALID', 'The cursor does not belong to this query', {
+      problems: [{ code: 'cursor', message: 'not a cursor of this query', where: { field: 'cursor' } }],
+    });
+  }
+  return text.slice(16);
+}

@@ -1,0 +1,50 @@
+/** Every error leaves as a problem; what is our own fault says nothing of our insides, and is logged whole. */
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import type { Problem } from '@vw/contracts';
+import { StoreUnavailable } from '@vw/event-store';
+import { ImageRepositoryUnavailable } from '@vw/images';
+import type { Logger } from '@vw/runtime';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { problem, ProblemException } from './problem.js';
+
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  constructor(private readonly logger: Logger) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    const said = { ...this.problemOf(error).problem, instance: request.url };
+    if (said.status >= 500) this.logger.error({ err: error, url: request.url }, 'a request failed');
+    if (reply.sent || reply.raw.headersSent) {
+      reply.raw.destroy();
+      return;
+    }
+    void reply.status(said.status).header('content-type', 'application/problem+json').send(JSON.stringify(said satisfies Problem));
+  }
+
+  private problemOf(error: unknown): ProblemException {
+    if (error instanceof ProblemException) return error;
+    if (error instanceof StoreUnavailable || error instanceof ImageRepositoryUnavailable) {
+      const because = causes(error).join(': ');
+      return problem(503, 'STORE_UNAVAILABLE', `Nothing was recorded: ${because}`, {}, { cause: error });
+    }
+    const status = error instanceof HttpException ? error.getStatus() : statusCodeOf(error);
+    if (status === 404) return problem(404, 'NOT_FOUND', 'There is nothing at this address');
+    if (status === 413) return problem(413, 'TOO_LARGE', 'The request is larger than 1 MiB');
+    if (status === 415) return problem(415, 'UNSUPPORTED_TYPE', (error as Error).message);
+    if (status !== undefined && status < 500) return problem(status, 'BAD_REQUEST', (error as Error).message);
+    return problem(500, 'INTERNAL', 'The ledger failed; its log says why', {}, { cause: error });
+  }
+}
+
+/** What Fastify puts on the errors that it throws before a route is reached. */
+function statusCodeOf(error: unknown): number | undefined {
+  const status = (error as { statusCode?: unknown } | null)?.statusCode;
+  return typeof status === 'number' ? status : undefined;
+}
+
+function causes(error: Error): string[] {
+  return error.cause instanceof Error ? [error.message, ...causes(error.cause)] : [error.message];
+}
