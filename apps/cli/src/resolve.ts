@@ -1,0 +1,57 @@
+/**
+ * Which workspace a person means: an id, the beginning of one, or a name. An exact id is meant as it stands; otherwise every
+ * reading counts, and two of them are no answer, since the wrong one could be stopped. Retired workspaces are meant only where
+ * no active one fits: their names are free for new ones.
+ */
+import type { WorkspaceView } from '@vw/contracts';
+import type { Client, Query } from './client.js';
+import { exitCodes, NotFoundFailure, RefusedFailure, UsageFailure } from './failures.js';
+import { printable } from './output/text.js';
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const idPattern = /^[A-Za-z0-9_-]{1,64}$/;
+const PAGE = 100;
+/** How many readings a complaint names. */
+const MOST_NAMED = 5;
+
+/** @returns the workspace's id. @throws UsageFailure when several are meant, NotFoundFailure when none is. */
+export async function resolveWorkspace(client: Client, typed: string): Promise<string> {
+  if (uuid.test(typed) || (await isId(client, typed))) return typed;
+  const meant = new Map<string, WorkspaceView>();
+  for await (const view of everyWorkspace(client, idPattern.test(typed) ? {} : { name: typed })) {
+    if (view.name === typed || view.workspaceId.startsWith(typed)) meant.set(view.workspaceId, view);
+  }
+  const readings = [...meant.values()];
+  const active = readings.filter(({ definition }) => definition === 'active');
+  const [first, ...others] = active.length > 0 ? active : readings;
+  if (!first)
+    throw new NotFoundFailure(`no workspace has the id or the name ${JSON.stringify(typed)}, or an id that begins so`);
+  if (others.length > 0) throw ambiguous(typed, [first, ...others]);
+  return first.workspaceId;
+}
+
+async function isId(client: Client, typed: string): Promise<boolean> {
+  if (!idPattern.test(typed)) return false;
+  try {
+    await client.view<WorkspaceView>('workspaceId', `v1/workspaces/${typed}`);
+    return true;
+  } catch (failure) {
+    if (failure instanceof RefusedFailure && failure.exitCode === exitCodes.notFound) return false;
+    throw failure;
+  }
+}
+
+async function* everyWorkspace(client: Client, query: Query): AsyncGenerator<WorkspaceView> {
+  let cursor: string | undefined;
+  do {
+    const page = await client.page<WorkspaceView>('v1/workspaces', { ...query, limit: PAGE, cursor });
+    yield* page.items;
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+}
+
+function ambiguous(typed: string, readings: readonly WorkspaceView[]): UsageFailure {
+  const named = readings.slice(0, MOST_NAMED).map(({ workspaceId, name }) => `${workspaceId} (${printable(name)})`);
+  const more = readings.length > MOST_NAMED ? ` and ${readings.length - MOST_NAMED} more` : '';
+  return new UsageFailure(`${JSON.stringify(typed)} may mean ${named.join(', ')}${more}: type more of the id`);
+}

@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+// Every Node since 12 can parse this file, so that an old one says what it lacks instead of showing a stack. What needs a
+// newer Node is imported only after that.
+import { existsSync } from 'fs';
+
+const program = new URL('../dist/apps/cli/src/main.js', import.meta.url);
+const [major, minor] = process.versions.node.split('.').map(Number);
+
+if (major < 22 || (major === 22 && minor < 15)) {
+  console.error(
+    `vw needs Node 22.15 or newer, and this is ${process.versions.node}; in a checkout run it as \`npx vw\`.`,
+  );
+  process.exitCode = 2;
+} else if (!existsSync(program)) {
+  console.error('vw is not built yet: run `npm run build` (or `npm start`) first.');
+  process.exitCode = 2;
+} else {
+  import(program.href);
+}
