@@ -1,0 +1,10 @@
+export { parseDescription } from './parse.js';
+export type { Described, ParsedDescription } from './parse.js';
+export type { DescriptionFormat, FormatHint } from './format.js';
+export type { DescriptionProblem, ProblemCode, Refused, Where } from './problems.js';
+export { descriptionSchema } from './schema.js';
+export { descriptionToXml } from './xml/own.js';
+export { MAX_DOCUMENT_BYTES } from './admission.js';
+export { OWN_REVISION } from './reading.js';
+export { compileXsd } from './xml/schemas.js';
+export type { SchemaSource } from './xml/schemas.js';
