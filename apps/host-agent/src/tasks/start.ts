@@ -1,0 +1,105 @@
+/**
+ * Boots the guest, or continues it from a hot image. What a crash leaves, and what the repetition then does: before the hypervisor is asked, nothing
+ * but notes in `deployment.json`; after it, a guest that the repetition finds running (or, where guests die with the agent, starts once more).
+ */
+import type { Observation, WireHotImage, Work } from '@vw/contracts';
+import {
+  GuestNotStarted,
+  type GuestObservation,
+  type HotImageFile,
+  IncompatibleHotImage,
+  type VmmType,
+} from '@vw/hypervisors';
+import { verifyFile } from '@vw/images';
+import type { Deployment } from '../workspaces/index.js';
+import { ensureAbsent, observeGuest } from './guests.js';
+import { deploymentOf, type Means, type Performance, unlessCancelled } from './means.js';
+import { WrongPower } from './setbacks.js';
+
+type StartWork = Extract<Work, { kind: 'start' }>;
+
+export async function start(means: Means, performance: Performance, work: StartWork): Promise<Observation> {
+  const { hypervisor, vmmProfile } = means;
+  const { workspaceId, epoch } = performance;
+  const deployment = await deploymentOf(means, performance);
+  const { type, version, accelerator } = vmmProfile;
+  const started: Observation = { kind: 'started', from: work.from, vmm: { type, version, accelerator } };
+  const before = await observeGuest(hypervisor, workspaceId, epoch);
+  if (before.power === 'running') return started;
+  // A continued guest that still waits, frozen, for its first instruction has had no effect either.
+  if (performance.cancelled.aborted) await ensureAbsent(hypervisor, workspaceId, epoch);
+  unlessCancelled(performance);
+
+  if (work.from === 'image') await boot(means, performance, deployment);
+  else await continueFrom(means, performance, deployment, work.hotImage);
+
+  const after = await observeGuest(hypervisor, workspaceId, epoch);
+  if (after.power === 'running') return started;
+  throw new WrongPower(`the guest was started and is ${after.power}${causeOf(after)}`);
+}
+
+async function boot(means: Means, performance: Performance, deployment: Deployment): Promise<void> {
+  const { hypervisor, workspaces } = means;
+  const { image, diskUsed, workspaceId } = deployment;
+  const isDisk = image.kind === 'disk';
+  if (!isDisk || !diskUsed) await verifyFile(workspaces.bootFile(workspaceId), image.digest, performance.interrupted);
+  unlessCancelled(performance);
+  // Written before the guest can write: a disk counts as used rather once too often.
+  if (isDisk) await workspaces.write({ ...deployment, diskUsed: true });
+  await hypervisor.start(workspaces.guestSpec(deployment));
+}
+
+async function continueFrom(
+  means: Means,
+  performance: Performance,
+  deployment: Deployment,
+  hotImage: WireHotImage,
+): Promise<void> {
+  const { hypervisor, workspaces, vmmProfile } = means;
+  const isDisk = deployment.image.kind === 'disk';
+  if (hotImage.vmmType !== vmmProfile.type) {
+    throw new IncompatibleHotImage(
+      `the hot image was taken under ${hotImage.vmmType}; this host has ${vmmProfile.type}`,
+    );
+  }
+  if (isDisk && deployment.spentHotImage === hotImage.digest) {
+    throw new IncompatibleHotImage('a guest was continued from this hot image already, and its disk has gone on since');
+  }
+  const whole = { ...deployment, hotImage };
+  await bringHotImage(means, performance, hotImage);
+  unlessCancelled(performance);
+  await workspaces.write(isDisk ? { ...whole, diskUsed: true, spentHotImage: hotImage.digest } : whole);
+  try {
+    await hypervisor.start(workspaces.guestSpec(deployment), fileOf(means, deployment, hotImage));
+  } catch (error) {
+    // Confirmed: nothing has run, so nothing was written, and the hot image may serve again.
+    const nothingRan = error instanceof GuestNotStarted || error instanceof IncompatibleHotImage;
+    if (nothingRan && isDisk) await workspaces.write({ ...whole, diskUsed: deployment.diskUsed });
+    throw error;
+  }
+}
+
+/** Makes sure that `hot.img` holds these very bytes: what lies here serves when its digest holds, else the repository's. */
+async function bringHotImage(
+  { workspaces, images }: Means,
+  performance: Performance,
+  hotImage: WireHotImage,
+): Promise<void> {
+  const file = workspaces.hotImageFile(performance.workspaceId);
+  const isHere = await verifyFile(file, hotImage.digest, performance.interrupted).then(
+    () => true,
+    () => false,
+  );
+  if (!isHere) await images.fetch(hotImage.digest, file, performance.interrupted);
+}
+
+function fileOf(
+  { workspaces }: Means,
+  { workspaceId }: Deployment,
+  { vmmType, vmmVersion, machine }: WireHotImage,
+): HotImageFile {
+  return { file: workspaces.hotImageFile(workspaceId), vmmType: vmmType as VmmType, vmmVersion, machine };
+}
+
+const causeOf = (seen: GuestObservation): string =>
+  seen.power === 'absent' && seen.cause !== undefined ? `: ${seen.cause}` : '';

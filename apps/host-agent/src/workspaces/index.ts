@@ -1,0 +1,3 @@
+export type { Deployment, Found } from './deployment.js';
+export { writeDurably } from './durable.js';
+export { Workspaces } from './workspaces.js';
