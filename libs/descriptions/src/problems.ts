@@ -26,7 +26,10 @@ export type ProblemCode =
   | 'FIELDS_CONTRADICT'
   | 'TEXT_NOT_PORTABLE';
 
-/** Where in the document: line and column count from 1; `element` is an XML name, `field` a JSON pointer (RFC 6901) into the description. */
+/**
+ * Where in the document. Lines and columns count from 1; an XML element's line is the one on which its start tag ends, as libxml2 counts.
+ * `element` is an XML name, `field` a JSON pointer (RFC 6901) into the description.
+ */
 export interface Where {
   line?: number;
   column?: number;

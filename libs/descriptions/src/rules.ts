@@ -125,8 +125,11 @@ function repeats(values: readonly (string | undefined)[]): number[] {
   });
 }
 
-/** XML 1.0, production 2 (Char): what an XML document can hold. Text outside it could be stored and never shown as XML again. */
-const PORTABLE = /^[\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]*$/u;
+/**
+ * XML 1.0, production 2 (Char): what an XML document can hold. Text outside it could be stored and never shown as XML again.
+ * Without U+FEFF, which readers of text take for a byte order mark and strip.
+ */
+const PORTABLE = /^[\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FEFE}\u{FF00}-\u{FFFD}\u{10000}-\u{10FFFF}]*$/u;
 
 function* texts(value: unknown, path: readonly (string | number)[], locate: Locate): Generator<DescriptionProblem> {
   if (typeof value === 'string') {

@@ -32,7 +32,7 @@ export function readYaml(text: string): Reading {
       version: '1.2',
       stringKeys: true,
       uniqueKeys: false,
-      logLevel: 'silent',
+      logLevel: 'error',
     });
   } catch (cause) {
     return refused(composerGaveUp(cause));

@@ -40,10 +40,10 @@ function namesOf(kind: string): string[] {
 
 /** Texts on both sides of the lexical lines the schemas draw: enumerations, lengths, numbers, durations, URIs, booleans. */
 const TEXTS = [
-  ...['', ' ', ' x ', 'x', '0', '1', '-1', '+2', '32767', '32768', '007', '1.5', '1e3', 'INF', '-INF', 'NaN', '0x10'],
-  ...['true', 'false', '1 ', 'TRUE', 'yes', 'PT30M', 'P1Y2M3DT4H', 'P', '30', '-P1D', 'PT', ' PT5S '],
-  ...['00:11:22:33:44:55', '00:11:22:33:44:5', '00:11:22:33:44:556', 'zzzzzzzzzzzzzzzzz'],
-  ...[
+  ['', ' ', ' x ', 'x', '0', '1', '-1', '+2', '32767', '32768', '007', '1.5', '1e3', 'INF', '-INF', 'NaN', '0x10'],
+  ['true', 'false', '1 ', 'TRUE', 'yes', 'PT30M', 'P1Y2M3DT4H', 'P', '30', '-P1D', 'PT', ' PT5S '],
+  ['00:11:22:33:44:55', '00:11:22:33:44:5', '00:11:22:33:44:556', 'zzzzzzzzzzzzzzzzz'],
+  [
     'Xen',
     'VMware',
     'xen',
@@ -55,8 +55,8 @@ const TEXTS = [
     'AcceptAndConfigure',
     'Advisory',
   ],
-  ...['Running', 'Paused', 'Propagated', 'Unpropagated', 'Unstaged', 'Stopped', 'Trash', 'Serialize', 'Normal'],
-  ...[
+  ['Running', 'Paused', 'Propagated', 'Unpropagated', 'Unstaged', 'Stopped', 'Trash', 'Serialize', 'Normal'],
+  [
     'x86',
     'x86_32',
     'x86_64',
@@ -72,8 +72,8 @@ const TEXTS = [
     'Solaris',
     'linux',
   ],
-  ...['http://example.org/a b', 'http://[', '%zz', '::', 'file://x', 'a#b#c', 'é', 'overwrite', 'normal'],
-];
+  ['http://example.org/a b', 'http://[', '%zz', '::', 'file://x', 'a#b#c', 'é', 'overwrite', 'normal'],
+].flat();
 
 /**
  * Every document one plain step away: each element left out, alone and with all of its name, doubled, and moved last; each text in each leaf
@@ -101,8 +101,8 @@ export function* neighboursOf(document: string): Generator<string> {
       }
       element.children = children;
     }
-    for (const [name, value] of [...element.attributes]) {
-      if (name.startsWith('xmlns')) continue;
+    const attributes = [...element.attributes].filter(([name]) => !name.startsWith('xmlns'));
+    for (const [name, value] of attributes) {
       for (const text of TEXTS) {
         element.attributes.set(name, text);
         yield serialise(root);

@@ -69,9 +69,6 @@ const PLANTED: readonly [what: RegExp, instead: string][] = [
   [/"lax"/g, '"strict"'],
 ];
 
-const present = existsSync(PUBLISHED);
-if (!present) console.warn(`left out: the comparison with the published schemas, which are not at ${PUBLISHED}`);
-
 describe('our own XSDs', () => {
   it.each(OWN_DOCUMENTS)('accept our %s sample %s', (vocabulary, file) => {
     using schema = ownSchema(VOCABULARIES[vocabulary].own);
@@ -85,7 +82,14 @@ describe('our own XSDs', () => {
   });
 });
 
-describe.runIf(present)('our XSDs beside the published ones', () => {
+describe('our XSDs beside the published ones', () => {
+  if (!existsSync(PUBLISHED)) {
+    it('are not compared: the published ones are not here', () => {
+      console.warn(`left out: the comparison with the published schemas, which are not at ${PUBLISHED}`);
+    });
+    return;
+  }
+
   it.each(Object.keys(VOCABULARIES) as VocabularyName[])('judge every published document alike: %s', (vocabulary) => {
     using own = ownSchema(VOCABULARIES[vocabulary].own);
     using published = publishedSchema(PUBLISHED, VOCABULARIES[vocabulary].published);
