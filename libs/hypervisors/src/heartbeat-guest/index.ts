@@ -1,0 +1,1 @@
+export { buildHeartbeatGuest } from './guest.js';

@@ -1,0 +1,3 @@
+import { hypervisorContract } from './suite.js';
+
+hypervisorContract('v86');
