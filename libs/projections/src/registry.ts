@@ -1,0 +1,25 @@
+/** Every view there is. A new one is a fold, a table, and a line here. */
+import { commandsView } from './read-models/commands.js';
+import { historyView } from './read-models/history.js';
+import { hostsView } from './read-models/hosts.js';
+import { imagesView } from './read-models/images.js';
+import { operationsView } from './read-models/operations.js';
+import { workspacesView } from './read-models/workspaces.js';
+import type { Db, ReadModel, View } from './view.js';
+
+export const registry = {
+  workspaces: workspacesView,
+  operations: operationsView,
+  hosts: hostsView,
+  images: imagesView,
+  history: historyView,
+  commands: commandsView,
+} satisfies Record<string, View<ReadModel>>;
+
+export type ReadModels = { readonly [Name in keyof typeof registry]: ReturnType<(typeof registry)[Name]['open']> };
+
+export const everyView: readonly (readonly [name: string, view: View<ReadModel>])[] = Object.entries(registry);
+
+export function openReadModels(db: Db, cachedStates: number): ReadModels {
+  return Object.fromEntries(everyView.map(([name, view]) => [name, view.open(db, cachedStates)])) as unknown as ReadModels;
+}
