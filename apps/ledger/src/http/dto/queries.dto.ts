@@ -1,4 +1,5 @@
 /** The query strings of reads, guarded like bodies. Numbers arrive as text. */
+import 'reflect-metadata';
 import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, IsString, Length, Matches, Max, Min } from 'class-validator';
 

@@ -1,0 +1,83 @@
+/** One run of the service as a person sees it: settings judged, progress shown, an address and the next commands printed, a signal obeyed. */
+import { StoreInUse } from '@vw/event-store';
+import { createLogger } from '@vw/runtime';
+import { ConfigurationError, loadSettings } from './config/load.js';
+import { measureMachine } from './config/machine.js';
+import { describeSettings, settingTable } from './config/settings.js';
+import { openService, type Service } from './service.js';
+
+const usage = 2;
+
+/** Runs until a signal or a failure. Answers the exit code. */
+export async function run(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
+  const table = settingTable(measureMachine(environment.VW_DATA ?? './var'));
+  if (args.includes('--help') || args.includes('-h')) {
+    say(`Runs the ledger and one host agent until Ctrl-C.\n\nSettings (variable, key in vw.yaml, meaning, default):\n${describeSettings(table)}`);
+    return 0;
+  }
+  if (args.length > 0) return complain(`there is no argument ${args.join(' ')}; settings are variables, see --help`, usage);
+  try {
+    const settings = loadSettings(table, environment);
+    const logger = createLogger(settings.logLevel);
+    const service = await openService(settings, logger, (step) => process.stderr.write(`${step} …\n`));
+    say(greeting(service));
+    return await untilSignal(service);
+  } catch (error) {
+    if (error instanceof ConfigurationError) return complain(error.message, usage);
+    if (error instanceof StoreInUse) return complain(`${error.path} is in use: another instance runs on this data`, 1);
+    return complain(sentence(error), 1);
+  }
+}
+
+function greeting({ url, hypervisor }: Service): string {
+  return [
+    `workspace-ledger is ready on ${url}`,
+    `guests run on ${hypervisor}`,
+    '',
+    'In another terminal:',
+    '  npx vw create -f schemas/samples/descriptions/heartbeat.yaml',
+    '  npx vw ls',
+    '  npx vw deploy heartbeat --wait && npx vw start heartbeat --wait',
+    '  npx vw serial heartbeat -f',
+    '  npx vw --help',
+    '',
+    'Ctrl-C finishes what is under way and stops.',
+  ].join('\n');
+}
+
+/** Ends with the first signal, in order; with the second at once. */
+async function untilSignal(service: Service): Promise<number> {
+  const signalled = new Promise<NodeJS.Signals>((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(name, () => resolve(name));
+    }
+  });
+  const failure = service.ended.then(
+    () => undefined,
+    (error: unknown) => error ?? new Error('the ledger ended'),
+  );
+  const first = await Promise.race([signalled, failure]);
+  if (typeof first !== 'string') {
+    await service.close();
+    return complain(sentence(first), 1);
+  }
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.removeAllListeners(name).on(name, () => process.exit(130));
+  process.stderr.write('\nfinishing what is under way; Ctrl-C again stops at once …\n');
+  await service.close();
+  process.stderr.write('stopped\n');
+  return 0;
+}
+
+function sentence(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${sentence(error.cause)}`;
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function complain(text: string, code: number): number {
+  process.stderr.write(`${text}\n`);
+  return code;
+}
