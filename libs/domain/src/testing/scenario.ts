@@ -55,9 +55,9 @@ export const hot: HotImage = {
 export const vmm = { type: 'simulated', version: '1', accelerator: 'none' };
 
 export type CommandType = WorkspaceCommand['type'];
-export type EventType = WorkspaceEvent['type'];
-export type EventOf<Type extends EventType> = Extract<WorkspaceEvent, { type: Type }>;
-export type DataOf<Type extends EventType> = EventOf<Type>['data'];
+type EventType = WorkspaceEvent['type'];
+type EventOf<Type extends EventType> = Extract<WorkspaceEvent, { type: Type }>;
+type DataOf<Type extends EventType> = EventOf<Type>['data'];
 
 const asked = { at: noon, by: ann };
 const deadline = evening;
