@@ -15,5 +15,5 @@ if (major < 22 || (major === 22 && minor < 15)) {
   console.error('vw is not built yet: run `npm run build` (or `npm start`) first.');
   process.exitCode = 2;
 } else {
-  import(program.href);
+  void import(program.href);
 }

@@ -10,10 +10,13 @@ import { countdown } from './time.js';
 /** For one answer. Uploads and event streams take as long as they take. */
 const ANSWER_LIMIT_MS = 30_000;
 
+/** How the codes of the HTTP parser begin. */
+const NOT_HTTP = 'HPE_';
+
 export interface Connection {
   /** Ends in a slash. */
   readonly base: URL;
-  /** The caller's distinguished name, printable ASCII. */
+  /** The caller's distinguished name. */
   readonly subject: string;
   readonly interrupted: AbortSignal;
 }
@@ -90,7 +93,7 @@ export class Client {
     return await this.#json<AddedImage>('imageId', 'POST', 'v1/images', {
       query,
       headers: { 'content-type': 'application/octet-stream' },
-      body: ReadableStream.from(bytes) as ReadableStream<Uint8Array>,
+      body: ReadableStream.from<Uint8Array>(bytes),
       commandId,
     });
   }
@@ -143,7 +146,7 @@ export class Client {
         redirect: 'manual',
         headers: {
           ...asking.headers,
-          'vw-subject': subject,
+          'vw-subject': headerText(subject),
           ...(asking.commandId && { 'idempotency-key': asking.commandId }),
         },
         signal: AbortSignal.any([interrupted, limit.signal]),
@@ -195,7 +198,7 @@ export class Client {
       case 'EAI_AGAIN':
         return new UnreachableFailure(`the name in ${href} leads nowhere (${code}); is VW_URL right?`, { cause });
       default: {
-        const what = code.startsWith('HPE_')
+        const what = code.startsWith(NOT_HTTP)
           ? 'what listens there does not speak HTTP'
           : 'the connection gave no whole answer';
         const repeat = known.commandId
@@ -218,6 +221,11 @@ async function jsonOf(response: Response): Promise<unknown> {
   }
 }
 
+/** A header's text in UTF-8, in the one byte a character that HTTP libraries take. */
+function headerText(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
+}
+
 function mediaTypeOf(response: Response): string {
   return response.headers.get('content-type')?.toLowerCase() ?? '';
 }
@@ -232,7 +240,7 @@ function address(base: URL, path: string, query: Query = {}): URL {
 
 /** The innermost code: fetch wraps what the socket said, once or twice. */
 function codeOf(error: unknown): string {
-  const { code, cause, message } = error as { code?: unknown; cause?: unknown; message?: unknown };
+  const { code, cause, name, message } = error as { [member: string]: unknown };
   if (cause !== undefined && cause !== null) return codeOf(cause);
-  return String(code ?? message ?? error);
+  return String(code ?? (name === 'HTTPParserError' ? `${NOT_HTTP}INVALID` : message));
 }

@@ -1,6 +1,7 @@
 /** The process around a run of the CLI, so that a test can be one. */
 import { once } from 'node:events';
 import { userInfo } from 'node:os';
+import { isatty } from 'node:tty';
 
 /** The reader of a pipe went away (`vw ls | head`): no fault, and nobody is left to tell. */
 export class ReaderGone extends Error {}
@@ -47,9 +48,9 @@ function sink(stream: NodeJS.WriteStream): Sink {
   // The callback of the write tells; without a listener the same error would end the process with a stack.
   stream.on('error', () => undefined);
   return {
-    isTty: stream.isTTY === true,
+    isTty: isatty(stream.fd),
     get columns() {
-      return stream.isTTY ? stream.columns : Number.POSITIVE_INFINITY;
+      return isatty(stream.fd) ? stream.columns : Number.POSITIVE_INFINITY;
     },
     async write(text) {
       await new Promise<void>((resolve, reject) => {

@@ -26,6 +26,8 @@ Exit codes:
   6  timed out: the operation is still open, and goes on
 `;
 
+const WIDEST_HELP = 100;
+
 /** @param argv without the interpreter and the script. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const interrupted = interruption(io).then(() => exitCodes.interrupted);
@@ -57,6 +59,8 @@ function program(io: Io, help: string[]): Command {
       writeOut: (text) => help.push(text),
       writeErr: (text) => help.push(text),
       outputError: () => undefined,
+      getOutHelpWidth: () => Math.min(io.stdout.columns, WIDEST_HELP),
+      getErrHelpWidth: () => Math.min(io.stderr.columns, WIDEST_HELP),
     })
     .exitOverride();
   const act = performWith(io);
@@ -80,6 +84,8 @@ function program(io: Io, help: string[]): Command {
 
 /** Says why it ended, in one sentence or one document, and answers the exit code. */
 async function tell(failure: unknown, argv: readonly string[], help: readonly string[], io: Io): Promise<number> {
+  // What Ctrl-C broke off is no failure of anything.
+  if (io.interrupted.aborted) return exitCodes.interrupted;
   if (failure instanceof ReaderGone) return exitCodes.done;
   if (failure instanceof CommanderError && help.length > 0) {
     await (failure.exitCode === 0 ? io.stdout : io.stderr).write(help.join('')).catch(() => undefined);

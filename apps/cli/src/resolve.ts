@@ -8,15 +8,14 @@ import type { Client, Query } from './client.js';
 import { exitCodes, NotFoundFailure, RefusedFailure, UsageFailure } from './failures.js';
 import { printable } from './output/text.js';
 
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const idPattern = /^[A-Za-z0-9_-]{1,64}$/;
-const PAGE = 100;
+const PAGE = 500;
 /** How many readings a complaint names. */
 const MOST_NAMED = 5;
 
 /** @returns the workspace's id. @throws UsageFailure when several are meant, NotFoundFailure when none is. */
 export async function resolveWorkspace(client: Client, typed: string): Promise<string> {
-  if (uuid.test(typed) || (await isId(client, typed))) return typed;
+  if (await isId(client, typed)) return typed;
   const meant = new Map<string, WorkspaceView>();
   for await (const view of everyWorkspace(client, idPattern.test(typed) ? {} : { name: typed })) {
     if (view.name === typed || view.workspaceId.startsWith(typed)) meant.set(view.workspaceId, view);

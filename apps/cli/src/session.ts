@@ -4,12 +4,13 @@ import { Client } from './client.js';
 import { UsageFailure } from './failures.js';
 import type { Io } from './io.js';
 import { Output } from './output/output.js';
+import { printable } from './output/text.js';
 import { freshCommandId } from './time.js';
 
 export const DEFAULT_URL = 'http://127.0.0.1:8420';
 
 /** Options that every command takes. */
-export interface GlobalOptions {
+interface GlobalOptions {
   readonly url?: string;
   readonly as?: string;
   readonly commandId?: string;
@@ -49,11 +50,8 @@ export function performWith(io: Io): Perform {
 /** @throws UsageFailure when the address, the subject or the command id could not be sent. */
 function openSession(io: Io, options: GlobalOptions): Session {
   const subject = options.as ?? io.env['VW_SUBJECT'] ?? `CN=${io.user}`;
-  // A header bears no more than this; RFC 4514 has a way to write every other character.
-  if (!/^[\x20-\x7e]+$/.test(subject)) {
-    throw new UsageFailure(
-      `the subject ${JSON.stringify(subject)} must be printable ASCII: write other characters as \\xx (RFC 4514)`,
-    );
+  if (printable(subject) !== subject || subject.trim() === '') {
+    throw new UsageFailure(`the subject ${JSON.stringify(subject)} must be a distinguished name such as CN=ann`);
   }
   const commandId = options.commandId ?? freshCommandId();
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(commandId)) {
@@ -72,6 +70,9 @@ function baseOf(text: string): URL {
   const base = URL.canParse(text) ? new URL(text) : undefined;
   if (!base || !/^https?:$/.test(base.protocol)) {
     throw new UsageFailure(`the ledger's address must be an http or https URL, not ${JSON.stringify(text)}`);
+  }
+  if (base.username !== '' || base.password !== '') {
+    throw new UsageFailure(`the ledger's address bears no user or password: --as says who acts`);
   }
   if (!base.pathname.endsWith('/')) base.pathname += '/';
   return base;

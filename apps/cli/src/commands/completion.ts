@@ -7,7 +7,7 @@ import { Argument, type Command } from 'commander';
 import type { Perform, Session } from '../session.js';
 
 /** What the shell calls to learn the workspaces that may be meant. */
-export const NAMES_COMMAND = '__names';
+const NAMES_COMMAND = '__names';
 
 export function addCompletionCommands(program: Command, perform: Perform): void {
   program

@@ -116,17 +116,19 @@ async function readDescription({ io }: Session, file: string): Promise<Uint8Arra
   }
 }
 
-async function parseDescription(session: Session, file: string): Promise<unknown> {
+async function parseDescription(session: Session, file: string): Promise<object> {
   const bytes = await readDescription(session, file);
   if (notationOf(file, bytes) === 'xml')
     throw new UsageFailure('refine takes a description in JSON or YAML, not in XML');
+  let found: unknown;
   try {
-    return parse(Buffer.from(bytes).toString('utf8'));
+    found = parse(Buffer.from(bytes).toString('utf8'));
   } catch (cause) {
-    throw new UsageFailure(`the description ${file} is neither JSON nor YAML: ${firstLine((cause as Error).message)}`, {
-      cause,
-    });
+    const [what] = (cause as Error).message.split('\n', 1);
+    throw new UsageFailure(`the description ${file} is neither JSON nor YAML: ${what}`, { cause });
   }
+  if (typeof found === 'object' && found !== null && !Array.isArray(found)) return found;
+  throw new UsageFailure(`the description ${file} has no fields`);
 }
 
 /** By the file's name where that tells, otherwise by its first character that is not space. */
@@ -144,8 +146,4 @@ function notationOf(filename: string | undefined, bytes: Uint8Array): Notation {
       return first === '<' ? 'xml' : first === '{' ? 'json' : 'yaml';
     }
   }
-}
-
-function firstLine(text: string): string {
-  return text.split('\n', 1)[0] ?? text;
 }

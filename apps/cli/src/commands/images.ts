@@ -8,7 +8,7 @@ import type { Progress } from '../output/progress.js';
 import type { Column } from '../output/table.js';
 import { shortDigest, size } from '../output/text.js';
 import type { Perform, Session } from '../session.js';
-import { pageable, type Paging, readPages, tellPage } from './paging.js';
+import { readPages, tellPage } from './paging.js';
 
 export function addImageCommands(program: Command, perform: Perform): void {
   const images = program
@@ -16,9 +16,7 @@ export function addImageCommands(program: Command, perform: Perform): void {
     .alias('image')
     .summary('list images, or add one')
     .description('The image repository.');
-  pageable(images.command('ls', { isDefault: true }).summary('list images').description('Lists images.')).action(
-    perform(list),
-  );
+  images.command('ls', { isDefault: true }).summary('list images').description('Lists images.').action(perform(list));
   images
     .command('add <file>')
     .summary('add an image')
@@ -29,8 +27,8 @@ export function addImageCommands(program: Command, perform: Perform): void {
     .action(perform(add));
 }
 
-async function list(session: Session, paging: Paging): Promise<void> {
-  const page = await readPages<ImageView>(session, 'v1/images', {}, paging);
+async function list(session: Session): Promise<void> {
+  const page = await readPages<ImageView>(session, 'v1/images', {}, { all: true });
   const columns: Column<ImageView>[] = [
     { head: 'NAME', cell: ({ name }) => name },
     { head: 'KIND', cell: ({ kind }) => kind },

@@ -51,9 +51,11 @@ export function addReadingCommands(program: Command, perform: Perform): void {
   )
     .addOption(new Option('--status <status>', 'in this status').choices(['open', 'all']).default('open'))
     .action(perform(operations));
-  pageable(program.command('hosts').summary('list hosts').description('Lists hosts and what they can run.')).action(
-    perform(hosts),
-  );
+  program
+    .command('hosts')
+    .summary('list hosts')
+    .description('Lists hosts and what they can run.')
+    .action(perform(hosts));
 }
 
 async function list(session: Session, options: Filters): Promise<void> {
@@ -129,8 +131,8 @@ async function operations(session: Session, options: Paging & { status: string }
   await tellPage(session, page, columns, status === 'open' ? 'no open operations' : 'no operations');
 }
 
-async function hosts(session: Session, paging: Paging): Promise<void> {
-  const page = await readPages<HostView>(session, 'v1/hosts', {}, paging);
+async function hosts(session: Session): Promise<void> {
+  const page = await readPages<HostView>(session, 'v1/hosts', {}, { all: true });
   const columns: Column<HostView>[] = [
     { head: 'HOST', cell: ({ hostId }) => hostId },
     { head: 'STATUS', cell: ({ status }) => status, style: ({ status }) => (status === 'lost' ? 'red' : 'green') },

@@ -28,13 +28,11 @@ const sentences: { readonly [reason: string]: string } = {
 
 const instants = new Set(['leaseUntil', 'deadline', 'since', 'expiresAt']);
 
-/** The sentence, and below it each fault of refused input with its place. */
-export function explain(problem: Problem): string {
-  const sentence = fill(sentences[problem.reason], { ...problem.asked, ...problem.found });
-  const faults = (problem.problems ?? []).map(
-    ({ code, message, where }) => `\n  ${code}: ${printable(message)}${place(where)}`,
-  );
-  return `${problem.reason}: ${sentence ?? printable(problem.detail)}${faults.join('')}`;
+/** The sentence, and below it each fault of refused input that it does not name; a fault's message says where it is. */
+export function explain({ reason, detail, asked, found, problems = [] }: Problem): string {
+  const sentence = fill(sentences[reason], { ...asked, ...found }) ?? detail;
+  const faults = problems.map(({ message }) => message).filter((message) => !sentence.includes(message));
+  return [`${reason}: ${printable(sentence)}`, ...faults.map(printable)].join('\n  ');
 }
 
 /** The template with its facts put in; nothing when one is missing. */
@@ -46,11 +44,6 @@ function fill(template: string | undefined, facts: Facts): string | undefined {
   );
 }
 
-function place(where: Facts | undefined): string {
-  const facts = Object.entries(where ?? {}).map(([name, value]) => `${name} ${text(value)}`);
-  return facts.length > 0 ? ` (${facts.join(', ')})` : '';
-}
-
 function text(value: unknown): string {
-  return printable(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }

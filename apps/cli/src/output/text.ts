@@ -7,7 +7,7 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 /** A length of time in its largest unit: `12 s`, `3 m`, `5 h`, `2 d`. */
-export function roughly(ms: number): string {
+function roughly(ms: number): string {
   if (ms < MINUTE) return `${Math.max(0, Math.floor(ms / SECOND))} s`;
   if (ms < HOUR) return `${Math.floor(ms / MINUTE)} m`;
   if (ms < 2 * DAY) return `${Math.floor(ms / HOUR)} h`;
