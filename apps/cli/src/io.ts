@@ -44,7 +44,7 @@ export async function interruption(io: Io): Promise<void> {
   if (!io.interrupted.aborted) await once(io.interrupted, 'abort');
 }
 
-function sink(stream: NodeJS.WriteStream): Sink {
+function sink(stream: NodeJS.WriteStream & { readonly fd: number }): Sink {
   // The callback of the write tells; without a listener the same error would end the process with a stack.
   stream.on('error', () => undefined);
   return {
