@@ -3,13 +3,7 @@
  * but notes in `deployment.json`; after it, a guest that the repetition finds running (or, where guests die with the agent, starts once more).
  */
 import type { Observation, WireHotImage, Work } from '@vw/contracts';
-import {
-  GuestNotStarted,
-  type GuestObservation,
-  type HotImageFile,
-  IncompatibleHotImage,
-  type VmmType,
-} from '@vw/hypervisors';
+import { type GuestObservation, type HotImageFile, IncompatibleHotImage, type VmmType } from '@vw/hypervisors';
 import { verifyFile } from '@vw/images';
 import type { Deployment } from '../workspaces/index.js';
 import { ensureAbsent, observeGuest } from './guests.js';
@@ -56,27 +50,34 @@ async function continueFrom(
   hotImage: WireHotImage,
 ): Promise<void> {
   const { hypervisor, workspaces, vmmProfile } = means;
-  const isDisk = deployment.image.kind === 'disk';
   if (hotImage.vmmType !== vmmProfile.type) {
     throw new IncompatibleHotImage(
       `the hot image was taken under ${hotImage.vmmType}; this host has ${vmmProfile.type}`,
     );
   }
-  if (isDisk && deployment.spentHotImage === hotImage.digest) {
-    throw new IncompatibleHotImage('a guest was continued from this hot image already, and its disk has gone on since');
-  }
-  const whole = { ...deployment, hotImage };
   await bringHotImage(means, performance, hotImage);
   unlessCancelled(performance);
-  await workspaces.write(isDisk ? { ...whole, diskUsed: true, spentHotImage: hotImage.digest } : whole);
-  try {
-    await hypervisor.start(workspaces.guestSpec(deployment), fileOf(means, deployment, hotImage));
-  } catch (error) {
-    // Confirmed: nothing has run, so nothing was written, and the hot image may serve again.
-    const nothingRan = error instanceof GuestNotStarted || error instanceof IncompatibleHotImage;
-    if (nothingRan && isDisk) await workspaces.write({ ...whole, diskUsed: deployment.diskUsed });
-    throw error;
+  const whole = { ...deployment, hotImage };
+  await workspaces.write(deployment.image.kind === 'disk' ? await withDisk(means, whole) : whole);
+  await hypervisor.start(workspaces.guestSpec(deployment), fileOf(means, deployment, hotImage));
+}
+
+/**
+ * A guest's memory goes with its disk as it was at that moment. Where a guest was continued before a crash, and wrote, and died, its disk has gone on
+ * without that memory: to continue it from there once more would corrupt the disk.
+ */
+async function withDisk(
+  { workspaces }: Means,
+  deployment: Deployment & { readonly hotImage: WireHotImage },
+): Promise<Deployment> {
+  const { workspaceId, continued, hotImage } = deployment;
+  const diskWrittenNs = await workspaces.bootFileWrittenNs(workspaceId);
+  if (continued?.hotImage === hotImage.digest && continued.diskWrittenNs !== diskWrittenNs) {
+    throw new IncompatibleHotImage(
+      'a guest was continued from this hot image already, and has written to its disk since',
+    );
   }
+  return { ...deployment, diskUsed: true, continued: { hotImage: hotImage.digest, diskWrittenNs } };
 }
 
 /** Makes sure that `hot.img` holds these very bytes: what lies here serves when its digest holds, else the repository's. */

@@ -13,8 +13,11 @@ export interface Deployment {
   readonly diskUsed: boolean;
   /** What `hot.img` should hold; it is believed only when its bytes hash to the digest. */
   readonly hotImage?: WireHotImage;
-  /** The hot image from which a guest was continued that could write to its disk: memory and disk no longer belong together. */
-  readonly spentHotImage?: Digest;
+  /**
+   * A hot image from which a guest was to be continued, and when the disk was last written before that (nanoseconds since the Unix epoch). A disk
+   * written since then no longer belongs to the memory in that hot image.
+   */
+  readonly continued?: { readonly hotImage: Digest; readonly diskWrittenNs: string };
   /** What an undeployment has captured already: the paused guest itself may have died with the process since. */
   readonly captured?: { readonly taskId: Id; readonly hotImage: WireHotImage };
 }

@@ -8,7 +8,7 @@
  *
  * `deployment.json` comes last and goes first: whatever else lies in a folder without one is a leftover.
  */
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Id } from '@vw/contracts';
 import type { GuestSpec } from '@vw/hypervisors';
@@ -67,6 +67,11 @@ export class Workspaces {
 
   async write(deployment: Deployment): Promise<void> {
     await writeDurably(this.#deploymentFile(deployment.workspaceId), `${JSON.stringify(deployment, null, 2)}\n`);
+  }
+
+  /** When the copy of the image was last written, in nanoseconds since the Unix epoch. */
+  async bootFileWrittenNs(workspaceId: Id): Promise<string> {
+    return String((await stat(this.bootFile(workspaceId), { bigint: true })).mtimeNs);
   }
 
   /** Its bytes are synchronised already: the hypervisor has written them so. */
