@@ -6,6 +6,8 @@ import { isatty } from 'node:tty';
 /** The reader of a pipe went away (`vw ls | head`): no fault, and nobody is left to tell. */
 export class ReaderGone extends Error {}
 
+const USUAL_COLUMNS = 80;
+
 export interface Sink {
   readonly isTty: boolean;
   /** Characters in a line of the terminal; infinite where there is none. */
@@ -50,7 +52,9 @@ function sink(stream: NodeJS.WriteStream & { readonly fd: number }): Sink {
   return {
     isTty: isatty(stream.fd),
     get columns() {
-      return isatty(stream.fd) ? stream.columns : Number.POSITIVE_INFINITY;
+      if (!isatty(stream.fd)) return Number.POSITIVE_INFINITY;
+      // A terminal that does not know its width says 0.
+      return stream.columns || USUAL_COLUMNS;
     },
     async write(text) {
       await new Promise<void>((resolve, reject) => {

@@ -16,17 +16,26 @@ const MOST_NAMED = 5;
 /** @returns the workspace's id. @throws UsageFailure when several are meant, NotFoundFailure when none is. */
 export async function resolveWorkspace(client: Client, typed: string): Promise<string> {
   if (await isId(client, typed)) return typed;
-  const meant = new Map<string, WorkspaceView>();
-  for await (const view of everyWorkspace(client, idPattern.test(typed) ? {} : { name: typed })) {
-    if (view.name === typed || view.workspaceId.startsWith(typed)) meant.set(view.workspaceId, view);
+  for (const definition of ['active', 'retired'] as const) {
+    const [first, ...others] = await readings(client, typed, definition);
+    if (first && others.length > 0) throw ambiguous(typed, [first, ...others]);
+    if (first) return first.workspaceId;
   }
-  const readings = [...meant.values()];
-  const active = readings.filter(({ definition }) => definition === 'active');
-  const [first, ...others] = active.length > 0 ? active : readings;
-  if (!first)
-    throw new NotFoundFailure(`no workspace has the id or the name ${JSON.stringify(typed)}, or an id that begins so`);
-  if (others.length > 0) throw ambiguous(typed, [first, ...others]);
-  return first.workspaceId;
+  throw new NotFoundFailure(`no workspace has the id or the name ${JSON.stringify(typed)}, or an id that begins so`);
+}
+
+/** Every workspace of this name, or whose id begins so. */
+async function readings(
+  client: Client,
+  typed: string,
+  definition: WorkspaceView['definition'],
+): Promise<WorkspaceView[]> {
+  const found: WorkspaceView[] = [];
+  const query = idPattern.test(typed) ? { definition } : { definition, name: typed };
+  for await (const view of everyWorkspace(client, query)) {
+    if (view.name === typed || view.workspaceId.startsWith(typed)) found.push(view);
+  }
+  return found;
 }
 
 async function isId(client: Client, typed: string): Promise<boolean> {

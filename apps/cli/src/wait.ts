@@ -72,8 +72,9 @@ async function lastKnown(
     for (;;) {
       const found = await client.view<OperationView>('status', path, { after: answer.position }).catch(orPassing);
       if (!(found instanceof Failure)) {
+        if (found.status !== 'open') return found;
         await progress.show(`${verb} ${label} on ${found.hostId}: ${stepOf(found, verb)} …`, elapsed(spent()));
-        if (found.status !== 'open' || spent() >= limitMs) return found;
+        if (spent() >= limitMs) return found;
       } else {
         await progress.show(`${verb} ${label}: the ledger is away, asking again …`, elapsed(spent()));
         if (spent() >= limitMs) throw found;
@@ -95,7 +96,6 @@ function orPassing(failure: unknown): Failure {
 }
 
 function stepOf(operation: OperationView, verb: IntentVerb): string {
-  if (operation.status !== 'open') return operation.status;
   return operation.cancelRequested ? `${steps[verb]}, asked to cancel` : steps[verb];
 }
 

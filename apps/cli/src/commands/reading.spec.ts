@@ -63,12 +63,17 @@ describe('reading', () => {
       workspace({ state: 'running', power: { kind: 'unknown', lastKnown: 'running', since: '2020-01-01T00:00:00Z' } }),
       workspace({ state: 'paused', power: { kind: 'serialised', guest: 'none', hotImage } }),
       workspace({ intent }),
-      workspace({ definition: 'retired' }),
       workspace({ expired: true }),
     ];
     const { out } = await vw({ url: ledger.url }, 'ls');
-    for (const state of ['running? ', 'paused, serialised', 'shutdown → deploy', 'retired', 'shutdown, expired'])
+    for (const state of ['running? ', 'paused, serialised', 'shutdown → deploy', 'shutdown, expired'])
       expect(out).toContain(state);
+  });
+
+  it('lists the retired ones when asked', async () => {
+    ledger.workspaces.push(workspace({ name: 'old', definition: 'retired' }));
+    expect((await vw({ url: ledger.url }, 'ls')).out).not.toContain('old');
+    expect((await vw({ url: ledger.url }, 'ls', '--retired')).out).toMatch(/^old {3}w1 {2}retired/m);
   });
 
   it('shows nothing of a name that a terminal would obey', async () => {
@@ -175,6 +180,9 @@ describe('reading', () => {
       ledger.workspaces.push(workspace({ workspaceId: 'wold', name: 'emboss', definition: 'retired' }));
       expect(await shown('emboss')).toBe('wb0c6f0a66f0e5b6a9d3');
       expect(await shown('wold')).toBe('wold');
+      ledger.workspaces.pop();
+      ledger.workspaces.push(workspace({ workspaceId: 'wold', name: 'former', definition: 'retired' }));
+      expect(await shown('former')).toBe('wold');
     });
 
     it('exits 4 when none is', async () => {

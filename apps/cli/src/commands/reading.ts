@@ -18,6 +18,7 @@ interface Filters extends Paging {
   holder?: string;
   host?: string;
   name?: string;
+  retired?: true;
   after?: number;
 }
 
@@ -28,6 +29,7 @@ export function addReadingCommands(program: Command, perform: Perform): void {
     .option('--holder <subject>', 'whose lock is held by')
     .option('--host <id>', 'on this host')
     .option('--name <name>', 'of this name')
+    .option('--retired', 'the retired ones, instead of the active')
     .option('--after <position>', 'not before the view shows this position of the log', count)
     .action(perform(list));
   program
@@ -59,7 +61,8 @@ export function addReadingCommands(program: Command, perform: Perform): void {
 }
 
 async function list(session: Session, options: Filters): Promise<void> {
-  const { limit: _limit, cursor: _cursor, all: _all, ...filters } = options;
+  const { state, owner, holder, host, name, after } = options;
+  const filters = { state, owner, holder, host, name, after, definition: options.retired && 'retired' };
   const page = await readPages<WorkspaceView>(session, 'v1/workspaces', filters, options);
   const shorten = shortestPrefixes(page.items.map(({ workspaceId }) => workspaceId));
   const columns: Column<WorkspaceView>[] = [

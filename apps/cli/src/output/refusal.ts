@@ -28,10 +28,11 @@ const sentences: { readonly [reason: string]: string } = {
 
 const instants = new Set(['leaseUntil', 'deadline', 'since', 'expiresAt']);
 
-/** The sentence, and below it each fault of refused input that it does not name; a fault's message says where it is. */
+/** The sentence, and below it the other faults of refused input; each fault's message says where it is. */
 export function explain({ reason, detail, asked, found, problems = [] }: Problem): string {
   const sentence = fill(sentences[reason], { ...asked, ...found }) ?? detail;
-  const faults = problems.map(({ message }) => message).filter((message) => !sentence.includes(message));
+  const messages = problems.map(({ message }) => message).filter((message) => !sentence.includes(message));
+  const faults = problems.length > 1 ? messages : [];
   return [`${reason}: ${printable(sentence)}`, ...faults.map(printable)].join('\n  ');
 }
 

@@ -75,9 +75,9 @@ export async function standIn(): Promise<StandIn> {
       );
     }
     const name = query.get('name');
-    const found = self.workspaces.filter((view) =>
-      id === '' ? name === null || view.name === name : view.workspaceId === id,
-    );
+    const definition = query.get('definition') ?? 'active';
+    const listed = (view: WorkspaceView) => view.definition === definition && (name === null || view.name === name);
+    const found = self.workspaces.filter((view) => (id === '' ? listed(view) : view.workspaceId === id));
     if (id === '') return answers(200, { items: found, position: 7 });
     return found[0]
       ? answers(200, found[0])
