@@ -234,6 +234,15 @@ export function eventStoreContract(name: string, open: () => Promise<OpenedStore
         expect(await collect(store.readAll(await store.head()))).toEqual([]);
       });
 
+      it('gives every event however large they are together', async () => {
+        const made = events(9).map((event) => ({ ...event, data: randomBytes(500_000) }));
+        for (const [index, event] of made.entries()) await store.append('w-1', index === 0 ? 'no-stream' : index - 1, [event]);
+        expect((await collect(store.readAll(START))).map(plain)).toEqual(made.map(plain));
+        expect((await collect(store.readStream('w-1'))).map(plain)).toEqual(made.map(plain));
+        const backwards = await collect(store.readStream('w-1', { direction: 'backwards' }));
+        expect(backwards.map(plain)).toEqual(made.toReversed().map(plain));
+      });
+
       it('leaves the event loop free between pages', async () => {
         await store.append('w-1', 'no-stream', events(3000));
         let turns = 0;

@@ -10,7 +10,7 @@ import type { AppendResult, ExpectedRevision, NewEvent, Position } from '../port
 import { eventChecksum } from './checksum.js';
 import type { Tail } from './tail.js';
 import { nextTurn } from './turn.js';
-import type { Failure, FromWriter, PackedAppend, ToWriter, WriterData } from './writer.js';
+import type { Failure, FromWriter, PackedBatch, ToWriter, WriterData } from './writer.js';
 
 /** Beyond this much waiting for the disk the store is overloaded, and says so instead of growing. */
 const WAITING_BYTES = 256 * 1024 * 1024;
@@ -30,35 +30,33 @@ interface Waiting {
 
 /** What one turn of the event loop appended. The bytes are copied in at once: the caller may reuse its own. */
 class Batch {
-  readonly #appends: PackedAppend[] = [];
+  readonly #words: string[] = [];
+  readonly #numbers: number[] = [];
   #bytes = new Uint8Array(FIRST_BATCH_BYTES);
   #length = 0;
+  #count = 0;
 
+  /** Returns how many bytes it added. */
   add(stream: string, expected: number, created: number, events: readonly NewEvent[]): number {
     const before = this.#length;
-    const packed = events.map((event, index) => {
+    this.#words.push(stream);
+    this.#numbers.push(expected, created, events.length);
+    let revision = expected;
+    for (const event of events) {
+      const checksum = eventChecksum(stream, ++revision, created, event);
+      this.#words.push(event.id, event.type);
+      this.#numbers.push(checksum, event.data.length, event.metadata.length);
       this.#put(event.data);
       this.#put(event.metadata);
-      return {
-        id: event.id,
-        type: event.type,
-        checksum: eventChecksum(stream, expected + 1 + index, created, event),
-        dataBytes: event.data.length,
-        metadataBytes: event.metadata.length,
-      };
-    });
-    this.#appends.push({ stream, expected, created, events: packed });
+    }
+    this.#count += 1;
     return this.#length - before;
   }
 
-  postTo(worker: Worker): void {
-    const batch = {
-      kind: 'append',
-      count: this.#appends.length,
-      appends: JSON.stringify(this.#appends),
-      bytes: this.#bytes,
-    } as const;
-    tell(worker, batch, [this.#bytes.buffer]);
+  /** The message that carries it. Its buffers may be transferred: the batch is spent. */
+  pack(): PackedBatch & { readonly numbers: Float64Array<ArrayBuffer>; readonly bytes: Uint8Array<ArrayBuffer> } {
+    const numbers = Float64Array.from(this.#numbers);
+    return { kind: 'append', count: this.#count, words: this.#words, numbers, bytes: this.#bytes };
   }
 
   #put(bytes: Uint8Array): void {
@@ -71,10 +69,6 @@ class Batch {
     this.#bytes.set(bytes, this.#length);
     this.#length = end;
   }
-}
-
-function tell(worker: Worker, message: ToWriter, transfer: readonly ArrayBuffer[] = []): void {
-  worker.postMessage(message, transfer);
 }
 
 function causeOf(failure: Failure): Error {
@@ -92,6 +86,7 @@ export interface WriterThreadOptions {
 
 export class WriterThread {
   readonly #worker: Worker;
+  readonly #bell: Int32Array<SharedArrayBuffer>;
   readonly #options: WriterThreadOptions;
   readonly #waiting: Waiting[] = [];
   readonly #exited: Promise<void>;
@@ -99,8 +94,9 @@ export class WriterThread {
   #batch: Batch | undefined;
   #state: 'open' | 'closing' | StoreUnavailable = 'open';
 
-  private constructor(worker: Worker, options: WriterThreadOptions) {
+  private constructor(worker: Worker, bell: Int32Array<SharedArrayBuffer>, options: WriterThreadOptions) {
     this.#worker = worker;
+    this.#bell = bell;
     this.#options = options;
     worker.on('message', (message: FromWriter) => this.#hear(message));
     this.#exited = new Promise((resolve) => {
@@ -119,9 +115,10 @@ export class WriterThread {
    */
   static async start(options: WriterThreadOptions): Promise<WriterThread> {
     const { file, tail, entry = writerEntry } = options;
+    const bell = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
     const worker = new Worker(entry, {
       name: 'event-store-writer',
-      workerData: { file } satisfies WriterData,
+      workerData: { file, bell } satisfies WriterData,
       // How the program itself was started is no concern of the thread, and some of its flags would keep it from loading.
       execArgv: [],
     });
@@ -130,7 +127,7 @@ export class WriterThread {
     });
     if (answer.kind === 'opened') {
       tail.advance(answer.head as Position);
-      return new WriterThread(worker, options);
+      return new WriterThread(worker, bell, options);
     }
     if (answer.kind !== 'refused') throw new StoreUnavailable(`the writer of ${file} answered before it was asked`);
     const cause = causeOf(answer.failure);
@@ -171,14 +168,22 @@ export class WriterThread {
     if (this.#state === 'open') {
       this.#post();
       this.#state = 'closing';
-      tell(this.#worker, { kind: 'close' });
+      this.#tell({ kind: 'close' }, []);
     }
     await this.#exited;
   }
 
   #post(): void {
-    this.#batch?.postTo(this.#worker);
+    if (!this.#batch) return;
+    const message = this.#batch.pack();
     this.#batch = undefined;
+    this.#tell(message, [message.bytes.buffer]);
+  }
+
+  #tell(message: ToWriter, transfer: readonly ArrayBuffer[]): void {
+    this.#worker.postMessage(message, transfer);
+    Atomics.add(this.#bell, 0, 1);
+    Atomics.notify(this.#bell, 0);
   }
 
   #hear(message: FromWriter): void {
