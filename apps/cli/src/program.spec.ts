@@ -146,6 +146,12 @@ describe('vw', () => {
     );
   });
 
+  it('goes nowhere else than it was told to', async () => {
+    ledger.on('GET /v1/elsewhere', answers(200, { items: [], position: 0 }));
+    ledger.on('GET /v1/hosts', (_asked, response) => response.writeHead(302, { location: '/v1/elsewhere' }).end());
+    expect(await vw({ url: ledger.url }, 'hosts', '--json')).toMatchObject({ code: 5, out: '' });
+  });
+
   it('does not take something that speaks no HTTP for a ledger', async () => {
     const other = createServer((socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n')).listen(0, '127.0.0.1');
     await once(other, 'listening');
