@@ -10,7 +10,9 @@ export function requireServer(program: string): boolean {
   if (isInstalled(program)) return true;
   const mustBeThere = process.env['CI'] === 'true' || (process.getuid?.() === 0 && existsSync('/etc/debian_version'));
   if (mustBeThere) throw new Error(`${program} is missing; infra/servers/provision.sh installs it`);
-  process.stderr.write(`LEFT OUT: all that needs ${program}, which is not installed here and cannot be without root on Debian\n`);
+  process.stderr.write(
+    `LEFT OUT: all that needs ${program}, which is not installed here and cannot be without root on Debian\n`,
+  );
   return false;
 }
 

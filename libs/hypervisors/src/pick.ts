@@ -19,7 +19,11 @@ export interface PickedHypervisor {
 }
 
 /** @throws Error naming every VMM that was tried and what its probe said, where none can be used */
-export async function pickHypervisor(choice: 'auto' | VmmType, deps: HypervisorDeps, signal?: AbortSignal): Promise<PickedHypervisor> {
+export async function pickHypervisor(
+  choice: 'auto' | VmmType,
+  deps: HypervisorDeps,
+  signal?: AbortSignal,
+): Promise<PickedHypervisor> {
   const candidates = choice === 'auto' ? PREFERRED : [{ type: choice, merit: 'it was asked for by name' }];
   const rejected: { type: VmmType; detail: string }[] = [];
   for (const { type, merit } of candidates) {

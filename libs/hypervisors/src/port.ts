@@ -57,9 +57,7 @@ export interface HotImageFile {
 
 /** What is true of a guest now. `absent` means: there is none, and none will appear by itself. */
 export type GuestObservation =
-  | { readonly power: 'running' }
-  | { readonly power: 'paused' }
-  | { readonly power: 'absent'; readonly cause?: string };
+  { readonly power: 'running' } | { readonly power: 'paused' } | { readonly power: 'absent'; readonly cause?: string };
 
 /** Something that happened to a guest without being asked for. A hint: observe before believing. */
 export interface GuestEvent {

@@ -28,7 +28,16 @@ export async function layBenchTop(): Promise<BenchTop> {
       const file = join(directory, 'kernel');
       await writeFile(file, buildHeartbeatGuest());
       const boot = { kind: 'kernel', file } as const;
-      return { workspaceId, epoch: 1, directory, memoryMiB: 16, cpus: 1, boot, commandLine: `guest of ${workspaceId}`, ...changes };
+      return {
+        workspaceId,
+        epoch: 1,
+        directory,
+        memoryMiB: 16,
+        cpus: 1,
+        boot,
+        commandLine: `guest of ${workspaceId}`,
+        ...changes,
+      };
     },
     remove: () => rm(folder, { recursive: true, force: true }),
   };
@@ -53,7 +62,11 @@ export async function until(what: string, holds: () => Promise<boolean> | boolea
 }
 
 /** Waits for `count` further heartbeats and gives all there are then. */
-export async function afterBeats(hypervisor: Hypervisor, spec: Pick<GuestSpec, 'directory'>, count: number): Promise<number[]> {
+export async function afterBeats(
+  hypervisor: Hypervisor,
+  spec: Pick<GuestSpec, 'directory'>,
+  count: number,
+): Promise<number[]> {
   const before = (await heartbeatsOf(hypervisor, spec)).length;
   await until(`${count} further heartbeats in ${spec.directory}`, async () => {
     return (await heartbeatsOf(hypervisor, spec)).length >= before + count;

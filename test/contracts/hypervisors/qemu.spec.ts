@@ -1,12 +1,27 @@
 /** The contract, and what only a VMM with processes of its own can suffer. */
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createHypervisor, GuestNotStarted, ObservationImpossible, type GuestSpec, type Hypervisor } from '@vw/hypervisors';
+import {
+  createHypervisor,
+  GuestNotStarted,
+  ObservationImpossible,
+  type GuestSpec,
+  type Hypervisor,
+} from '@vw/hypervisors';
 import { packageRoot } from '@vw/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runProgram } from '../../support/program.js';
 import { requireServer } from '../../support/provisioned.js';
-import { afterBeats, collectEvents, consoleOf, countingFrom, heartbeatsOf, layBenchTop, until, type BenchTop } from './bench-top.js';
+import {
+  afterBeats,
+  collectEvents,
+  consoleOf,
+  countingFrom,
+  heartbeatsOf,
+  layBenchTop,
+  until,
+  type BenchTop,
+} from './bench-top.js';
 import { deps, hypervisorContract } from './suite.js';
 
 const qemuIsHere = requireServer('qemu-system-x86_64');
@@ -40,7 +55,10 @@ describe.runIf(qemuIsHere)('a QEMU of its own', () => {
     const heard = collectEvents(hypervisor);
     process.kill(await pidOf(spec), 'SIGKILL');
     await until('an event', () => heard.events.length > 0);
-    expect(await hypervisor.observe('w1', 1)).toMatchObject({ power: 'absent', cause: expect.stringContaining('QEMU') as string });
+    expect(await hypervisor.observe('w1', 1)).toMatchObject({
+      power: 'absent',
+      cause: expect.stringContaining('QEMU') as string,
+    });
     await heard.stop();
     expect(heard.events).toMatchObject([{ workspaceId: 'w1', epoch: 1, kind: 'vmm-died' }]);
     await hypervisor.start(spec);
@@ -54,7 +72,9 @@ describe.runIf(qemuIsHere)('a QEMU of its own', () => {
     process.kill(pid, 'SIGKILL');
     await until('its end', () => isGone(pid));
     hypervisor = createHypervisor('qemu', deps);
-    expect(await hypervisor.adopt([spec])).toMatchObject([{ workspaceId: 'w1', epoch: 1, observation: { power: 'absent' } }]);
+    expect(await hypervisor.adopt([spec])).toMatchObject([
+      { workspaceId: 'w1', epoch: 1, observation: { power: 'absent' } },
+    ]);
   });
 
   it('that crashes inside by a triple fault is told of as a crash', async () => {
@@ -71,7 +91,10 @@ describe.runIf(qemuIsHere)('a QEMU of its own', () => {
 
   it('outlives an agent that is killed, and the next agent takes it over, running or paused', async () => {
     const paused = await bench.spec('w2');
-    const agent = runProgram(join(packageRoot(), 'test/contracts/hypervisors/qemu/agent.ts'), JSON.stringify([spec, paused]));
+    const agent = runProgram(
+      join(packageRoot(), 'test/contracts/hypervisors/qemu/agent.ts'),
+      JSON.stringify([spec, paused]),
+    );
     try {
       await agent.printed(1);
     } finally {
@@ -101,7 +124,9 @@ describe.runIf(qemuIsHere)('a QEMU of its own', () => {
 
   it('begun by an agent that died before it had written more than the marker, is found by what the marker says', async () => {
     await startBeating(spec);
-    const marker = JSON.parse(await readFile(join(spec.directory, 'vmm-qemu.json'), 'utf8')) as { handle: { uuid: string } };
+    const marker = JSON.parse(await readFile(join(spec.directory, 'vmm-qemu.json'), 'utf8')) as {
+      handle: { uuid: string };
+    };
     const words = await readFile(`/proc/${await pidOf(spec)}/cmdline`, 'utf8');
     expect(words.split('\0')).toContain(marker.handle.uuid);
   });
@@ -129,7 +154,7 @@ describe.runIf(qemuIsHere)('a QEMU of its own', () => {
     expect(await hypervisor.observe('w1', 1)).toEqual({ power: 'running' });
   });
 
-  it('works in a directory whose name is long and full of the shell\'s and QEMU\'s own signs', async () => {
+  it("works in a directory whose name is long and full of the shell's and QEMU's own signs", async () => {
     const directory = join(bench.folder, `a, b='c' "$(touch x)"; &${'d'.repeat(150)}`);
     const odd = await bench.spec('w2', { directory, commandLine: `quote ' and " and , and $HOME` });
     try {
@@ -199,17 +224,45 @@ function tripleFault(): Uint8Array {
 function bootSectorThatBeats(): Uint8Array {
   const sector = Buffer.alloc(512);
   const code = [
-    0xb3, 0x31, // mov bl, '1'
-    0xf4, 0xf4, // next: hlt, twice: two ticks of the BIOS clock
-    0xb0, 0x48, 0xe8, 0x19, 0x00, // mov al, 'H'; call put
-    0xb0, 0x42, 0xe8, 0x14, 0x00, // 'B'
-    0xb0, 0x20, 0xe8, 0x0f, 0x00, // ' '
-    0x88, 0xd8, 0xe8, 0x0a, 0x00, // mov al, bl
-    0xb0, 0x0a, 0xe8, 0x05, 0x00, // line feed
-    0xfe, 0xc3, // inc bl
-    0xeb, 0xe1, // jmp next
+    0xb3,
+    0x31, // mov bl, '1'
+    0xf4,
+    0xf4, // next: hlt, twice: two ticks of the BIOS clock
+    0xb0,
+    0x48,
+    0xe8,
+    0x19,
+    0x00, // mov al, 'H'; call put
+    0xb0,
+    0x42,
+    0xe8,
+    0x14,
+    0x00, // 'B'
+    0xb0,
+    0x20,
+    0xe8,
+    0x0f,
+    0x00, // ' '
+    0x88,
+    0xd8,
+    0xe8,
+    0x0a,
+    0x00, // mov al, bl
+    0xb0,
+    0x0a,
+    0xe8,
+    0x05,
+    0x00, // line feed
+    0xfe,
+    0xc3, // inc bl
+    0xeb,
+    0xe1, // jmp next
     0x90, // nop
-    0xba, 0xf8, 0x03, 0xee, 0xc3, // put: mov dx, 0x3f8; out dx, al; ret
+    0xba,
+    0xf8,
+    0x03,
+    0xee,
+    0xc3, // put: mov dx, 0x3f8; out dx, al; ret
   ];
   Buffer.from(code).copy(sector);
   sector.writeUInt16LE(0xaa55, 510);

@@ -19,7 +19,16 @@ import {
 } from '@vw/hypervisors';
 import { silentLogger, systemClock, systemIds, systemRandom, systemTimers } from '@vw/runtime';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { afterBeats, collectEvents, consoleOf, countingFrom, heartbeatsOf, layBenchTop, until, type BenchTop } from './bench-top.js';
+import {
+  afterBeats,
+  collectEvents,
+  consoleOf,
+  countingFrom,
+  heartbeatsOf,
+  layBenchTop,
+  until,
+  type BenchTop,
+} from './bench-top.js';
 
 export const deps = {
   clock: systemClock,
@@ -205,7 +214,9 @@ export function hypervisorContract(type: VmmType): void {
 
       it('leaves nothing unfinished behind', async () => {
         const { image } = await hotImageOf(await startBeating('w1'));
-        const others = (await readdir(bench.folder)).filter((name) => name.startsWith('state.hot') && join(bench.folder, name) !== image.file);
+        const others = (await readdir(bench.folder)).filter(
+          (name) => name.startsWith('state.hot') && join(bench.folder, name) !== image.file,
+        );
         expect(others).toEqual([]);
       });
     });
@@ -242,7 +253,9 @@ export function hypervisorContract(type: VmmType): void {
         ['another machine', { machine: 'abacus' }],
       ])('%s: is incompatible, and nothing runs', async (_what, changes) => {
         const spec = await stage('w1');
-        await expect(hypervisor.start(spec, { ...(await sharedHotImage()), ...changes })).rejects.toBeInstanceOf(IncompatibleHotImage);
+        await expect(hypervisor.start(spec, { ...(await sharedHotImage()), ...changes })).rejects.toBeInstanceOf(
+          IncompatibleHotImage,
+        );
         expect(await hypervisor.observe('w1', 1)).toMatchObject({ power: 'absent' });
       });
 
@@ -365,7 +378,9 @@ export function hypervisorContract(type: VmmType): void {
         await expect(hypervisor.pause('w1', 5)).rejects.toBeInstanceOf(NoSuchGuest);
         await hypervisor.stop('w1', 5, 'graceful', 1000);
         await heard.stop();
-        expect(heard.events).toEqual([{ workspaceId: 'w1', epoch: 5, kind: 'exited', detail: expect.any(String) as string }]);
+        expect(heard.events).toEqual([
+          { workspaceId: 'w1', epoch: 5, kind: 'exited', detail: expect.any(String) as string },
+        ]);
         expect(await heartbeatsOf(hypervisor, spec)).toEqual([1, 2, 3]);
       });
 

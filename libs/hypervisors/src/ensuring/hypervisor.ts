@@ -9,7 +9,14 @@
  */
 import { join } from 'node:path';
 import type { HypervisorDeps } from '../deps.js';
-import { GuestNotStarted, IncompatibleHotImage, NoSuchGuest, NotPaused, ObservationImpossible, WrongEpoch } from '../errors.js';
+import {
+  GuestNotStarted,
+  IncompatibleHotImage,
+  NoSuchGuest,
+  NotPaused,
+  ObservationImpossible,
+  WrongEpoch,
+} from '../errors.js';
 import type {
   AdoptedGuest,
   GuestEvent,
@@ -24,6 +31,11 @@ import { CONSOLE_FILE } from '../files/names.js';
 import { EventFeed } from './event-feed.js';
 import { bootTinyGuest } from './probe.js';
 import type { GuestIdentity, Machine, MachineHandle, Marker, Vmm, VmmIdentity } from './vmm.js';
+
+/** The tiny guest needs well under a second. Whatever takes longer than this accelerates nothing, and a surer one is tried next … */
+const PATIENCE_MS = 2_000;
+/** … up to the last, which a busy host may slow down. */
+const LAST_PATIENCE_MS = 15_000;
 
 /** What is known of one workspace's guest on this host. */
 interface Guest {
@@ -71,10 +83,15 @@ export class EnsuringHypervisor implements Hypervisor {
       // Another instance over the same VMM: the trial guest is nobody's business here, nor is its end an event.
       const trial = new EnsuringHypervisor(this.vmm, this.deps);
       trial.#proven = accelerator;
+      const patienceMs = accelerator === identity.accelerators.at(-1) ? LAST_PATIENCE_MS : PATIENCE_MS;
       try {
-        const ms = await bootTinyGuest(trial, this.deps, signal);
+        const ms = await bootTinyGuest(trial, this.deps, patienceMs, signal);
         this.#proven = accelerator;
-        return { usable: true, profile: profile(this.type, identity, accelerator), detail: proof(ms, accelerator, failures) };
+        return {
+          usable: true,
+          profile: profile(this.type, identity, accelerator),
+          detail: proof(ms, accelerator, failures),
+        };
       } catch (error) {
         failures.push(`not under ${accelerator}: ${message(error)}`);
       }
@@ -88,7 +105,13 @@ export class EnsuringHypervisor implements Hypervisor {
     if (known !== undefined && known.identity.epoch === spec.epoch) return;
     if (known !== undefined) await this.#takePower(known);
     await this.vmm.markers.sweep(spec.directory, true);
-    const guest: Guest = { identity: identityOf(spec), machine: null, handle: null, cause: null, written: Promise.resolve() };
+    const guest: Guest = {
+      identity: identityOf(spec),
+      machine: null,
+      handle: null,
+      cause: null,
+      written: Promise.resolve(),
+    };
     await this.#write(guest);
     this.#guests.set(spec.workspaceId, guest);
   }
@@ -112,7 +135,8 @@ export class EnsuringHypervisor implements Hypervisor {
     if (living.power === 'paused') return;
     await living.machine.freeze();
     const now = await this.#living(workspaceId, epoch);
-    if (now.power !== 'paused') throw new Error(`the guest of workspace ${workspaceId} runs on although it was told to pause`);
+    if (now.power !== 'paused')
+      throw new Error(`the guest of workspace ${workspaceId} runs on although it was told to pause`);
   }
 
   async unpause(workspaceId: string, epoch: number): Promise<void> {
@@ -196,7 +220,9 @@ export class EnsuringHypervisor implements Hypervisor {
     const marker = await this.vmm.markers.read(spec.directory);
     if (marker === undefined) return undefined;
     if (marker.workspaceId !== spec.workspaceId) {
-      throw new ObservationImpossible(`${spec.directory} belongs to workspace ${marker.workspaceId}, not to ${spec.workspaceId}`);
+      throw new ObservationImpossible(
+        `${spec.directory} belongs to workspace ${marker.workspaceId}, not to ${spec.workspaceId}`,
+      );
     }
     const { workspaceId, epoch, memoryMiB, cpus, handle, cause } = marker;
     const identity = { workspaceId, epoch, memoryMiB, cpus, directory: spec.directory };
@@ -255,7 +281,10 @@ export class EnsuringHypervisor implements Hypervisor {
       if (guest.machine !== machine || this.#closed) return;
       const { workspaceId, epoch } = guest.identity;
       this.#markAbsent(guest, ending.detail).catch((error: unknown) =>
-        this.deps.logger.warn({ workspaceId, epoch, error: message(error) }, 'the end of a guest could not be written down'),
+        this.deps.logger.warn(
+          { workspaceId, epoch, error: message(error) },
+          'the end of a guest could not be written down',
+        ),
       );
       this.#feed.publish({ workspaceId, epoch, ...ending });
     });
@@ -265,7 +294,8 @@ export class EnsuringHypervisor implements Hypervisor {
     await machine.unfreeze();
     const { workspaceId, epoch } = guest.identity;
     const now = await this.#look(guest, epoch);
-    if (now?.power === 'paused') throw new Error(`the guest of workspace ${workspaceId} stays paused although it was told to run`);
+    if (now?.power === 'paused')
+      throw new Error(`the guest of workspace ${workspaceId} stays paused although it was told to run`);
   }
 
   /** A guest hears only while it runs. That it does not listen is no failure: its power is taken next. */
@@ -325,7 +355,8 @@ export class EnsuringHypervisor implements Hypervisor {
 function refuseForeign(from: HotImageFile, type: VmmType, identity: VmmIdentity): void {
   const theirs = `${from.vmmType} ${from.vmmVersion} ${from.machine}`;
   const ours = `${type} ${identity.version} ${identity.machine}`;
-  if (theirs !== ours) throw new IncompatibleHotImage(`the hot image ${from.file} belongs to ${theirs}; here is ${ours}`);
+  if (theirs !== ours)
+    throw new IncompatibleHotImage(`the hot image ${from.file} belongs to ${theirs}; here is ${ours}`);
 }
 
 function identityOf({ workspaceId, epoch, directory, memoryMiB, cpus }: GuestSpec): GuestIdentity {

@@ -6,15 +6,18 @@ import type { HypervisorDeps } from '../deps.js';
 import { buildHeartbeatGuest } from '../heartbeat-guest/index.js';
 import type { GuestSpec, Hypervisor } from '../port.js';
 
-/** A machine that has not come to its first heartbeat in this time is of no use; a busy one needs well under a second. */
-const PATIENCE_MS = 10_000;
 const LOOK_EVERY_MS = 10;
 
 /**
  * Boots the tiny guest in a directory of its own, to its first heartbeat, and removes both.
- * @returns how long that took, in milliseconds. @throws Error saying what happened instead
+ * @returns how long that took, in milliseconds; never more than `patienceMs`. @throws Error saying what happened instead
  */
-export async function bootTinyGuest(hypervisor: Hypervisor, deps: HypervisorDeps, signal?: AbortSignal): Promise<number> {
+export async function bootTinyGuest(
+  hypervisor: Hypervisor,
+  deps: HypervisorDeps,
+  patienceMs: number,
+  signal?: AbortSignal,
+): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'vw-probe-'));
   const file = join(directory, 'guest.bin');
   const spec: GuestSpec = {
@@ -34,7 +37,7 @@ export async function bootTinyGuest(hypervisor: Hypervisor, deps: HypervisorDeps
     while (!(await console(hypervisor, directory)).includes('HB 1\n')) {
       if (signal?.aborted === true) throw new Error('the probe was called off');
       const elapsedMs = deps.clock.monotonic() - begun;
-      if (elapsedMs > PATIENCE_MS) throw new Error(`no heartbeat came in ${PATIENCE_MS} ms`);
+      if (elapsedMs > patienceMs) throw new Error(`no heartbeat came in ${patienceMs} ms`);
       const seen = await hypervisor.observe(spec.workspaceId, spec.epoch);
       if (seen.power === 'absent') throw new Error(seen.cause ?? 'the guest ended before its first heartbeat');
       await deps.timers.sleep(LOOK_EVERY_MS, signal);

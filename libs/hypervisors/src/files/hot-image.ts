@@ -54,7 +54,12 @@ export class HotImageWriter {
     this.#digest.update(bytes);
     let done = 0;
     while (done < bytes.length) {
-      const { bytesWritten } = await this.handle.write(bytes, done, bytes.length - done, HEADER_BYTES + this.#length + done);
+      const { bytesWritten } = await this.handle.write(
+        bytes,
+        done,
+        bytes.length - done,
+        HEADER_BYTES + this.#length + done,
+      );
       done += bytesWritten;
     }
     this.#length += bytes.length;
@@ -90,7 +95,8 @@ export async function verifyHotImage(from: HotImageFile, wanted: MachineShape): 
     if (size !== HEADER_BYTES + header.stateBytes) {
       throw damaged(from.file, `it has ${size - HEADER_BYTES} bytes of state, its header says ${header.stateBytes}`);
     }
-    if ((await digestOfState(handle)) !== header.stateSha256) throw damaged(from.file, 'its state is not the one that was written');
+    if ((await digestOfState(handle)) !== header.stateSha256)
+      throw damaged(from.file, 'its state is not the one that was written');
     refuseOtherMachine(from.file, header, wanted);
     return header;
   } finally {
@@ -111,7 +117,8 @@ export function headerPage(header: HotImageHeader): Buffer {
 /** @throws GuestNotStarted (stateIsBad) */
 export function readHeaderPage(file: string, page: Buffer): HotImageHeader {
   if (!page.subarray(0, MAGIC.length).equals(MAGIC)) throw damaged(file, 'it does not begin as one');
-  if (!page.subarray(HEADER_BYTES - SEAL_BYTES).equals(seal(page))) throw damaged(file, 'its header is not the one that was written');
+  if (!page.subarray(HEADER_BYTES - SEAL_BYTES).equals(seal(page)))
+    throw damaged(file, 'its header is not the one that was written');
   const length = page.readUInt32LE(MAGIC.length);
   return JSON.parse(page.toString('utf8', MAGIC.length + 4, MAGIC.length + 4 + length)) as HotImageHeader;
 }
@@ -120,7 +127,9 @@ export function readHeaderPage(file: string, page: Buffer): HotImageHeader {
 export function refuseOtherMachine(file: string, header: HotImageHeader, wanted: MachineShape): void {
   for (const key of ['vmmType', 'vmmVersion', 'machine', 'memoryMiB', 'cpus'] as const) {
     if (header[key] === wanted[key]) continue;
-    throw new IncompatibleHotImage(`the hot image ${file} was taken with ${key} ${header[key]}; the machine here has ${wanted[key]}`);
+    throw new IncompatibleHotImage(
+      `the hot image ${file} was taken with ${key} ${header[key]}; the machine here has ${wanted[key]}`,
+    );
   }
 }
 
@@ -131,7 +140,7 @@ export function damaged(file: string, how: string): GuestNotStarted {
 async function digestOfState(handle: FileHandle): Promise<string> {
   const digest = createHash('sha256');
   const chunk = Buffer.allocUnsafe(READ_BYTES);
-  for (let position = HEADER_BYTES; ; ) {
+  for (let position = HEADER_BYTES; ;) {
     const { bytesRead } = await handle.read(chunk, 0, READ_BYTES, position);
     if (bytesRead === 0) return digest.digest('hex');
     digest.update(chunk.subarray(0, bytesRead));
@@ -140,7 +149,9 @@ async function digestOfState(handle: FileHandle): Promise<string> {
 }
 
 function seal(page: Buffer): Buffer {
-  return createHash('sha256').update(page.subarray(0, HEADER_BYTES - SEAL_BYTES)).digest();
+  return createHash('sha256')
+    .update(page.subarray(0, HEADER_BYTES - SEAL_BYTES))
+    .digest();
 }
 
 function unfinished(file: string): string {

@@ -35,7 +35,9 @@ export function isStrangersMarker(name: string, type: VmmType): boolean {
 /** @throws ObservationImpossible: sweeping it away would leave a machine that nobody finds again */
 export function refuseLiveStranger(file: string, marker: Marker): void {
   if (marker.handle === null || !marker.outlivesAgent) return;
-  throw new ObservationImpossible(`${file} speaks of a guest that may be alive under another VMM; stop it with that one first`);
+  throw new ObservationImpossible(
+    `${file} speaks of a guest that may be alive under another VMM; stop it with that one first`,
+  );
 }
 
 export function isKept(name: string): boolean {
@@ -65,7 +67,8 @@ export function markersOnDisk(type: VmmType): MarkerStore {
         if (isStrangersMarker(name, type)) refuseLiveStranger(file, parseMarker(file, await readFile(file, 'utf8')));
       }
       for (const name of names) {
-        if (isKept(name) || (console && name === CONSOLE_FILE)) await rm(join(directory, name), { recursive: true, force: true });
+        if (isKept(name) || (console && name === CONSOLE_FILE))
+          await rm(join(directory, name), { recursive: true, force: true });
       }
     },
   };

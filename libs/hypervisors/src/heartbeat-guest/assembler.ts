@@ -22,7 +22,11 @@ type Condition = (typeof Condition)[keyof typeof Condition];
 export type Value = number | { readonly label: string };
 
 /** How a label's address enters the bytes: whole, as a distance from the next instruction, or split in two halves (interrupt gates). */
-type FixUp = { readonly at: number; readonly label: string; readonly form: 'absolute' | 'relative' | 'low-half' | 'high-half' };
+type FixUp = {
+  readonly at: number;
+  readonly label: string;
+  readonly form: 'absolute' | 'relative' | 'low-half' | 'high-half';
+};
 
 export class Assembler {
   readonly #bytes: number[] = [];
@@ -106,12 +110,6 @@ export class Assembler {
   movImmediate(to: Register, value: Value): void {
     this.data8(0xb8 + to);
     this.data32(value);
-  }
-
-  /** 66 B8+rw iw */
-  movImmediate16(to: Register, value: number): void {
-    this.data8(0x66, 0xb8 + to);
-    this.data16(value);
   }
 
   /** B0+rb ib, for al, cl, dl, bl */

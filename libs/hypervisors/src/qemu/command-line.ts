@@ -34,7 +34,12 @@ export function commandLine({ spec, uuid, machine, accelerator, sockets, continu
     ...['-nodefaults', '-no-user-config', '-display', 'none'],
     // A guest that reboots, as one with a triple fault does, is gone, and SHUTDOWN's reason tells it from one that shut down.
     ...['-action', 'reboot=shutdown,shutdown=poweroff,panic=shutdown'],
-    ...['-chardev', `file,id=console,append=on,path=${option(join(spec.directory, CONSOLE_FILE))}`, '-serial', 'chardev:console'],
+    ...[
+      '-chardev',
+      `file,id=console,append=on,path=${option(join(spec.directory, CONSOLE_FILE))}`,
+      '-serial',
+      'chardev:console',
+    ],
     ...['-qmp', `unix:${option(sockets.control)},server=on,wait=off`],
     ...['-pidfile', join(spec.directory, PID_FILE)],
     ...boot(spec),

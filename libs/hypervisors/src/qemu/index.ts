@@ -33,7 +33,8 @@ class Qemu implements Vmm {
   constructor(private readonly deps: HypervisorDeps) {}
 
   async identify(): Promise<VmmIdentity> {
-    if (process.platform !== 'linux') throw new Error('the qemu adapter finds its guests through /proc, which only Linux has');
+    if (process.platform !== 'linux')
+      throw new Error('the qemu adapter finds its guests through /proc, which only Linux has');
     const [version, machine, kvm] = await Promise.all([askVersion(), askMachine(), mayOpenKvm()]);
     return {
       version,
@@ -57,7 +58,14 @@ class Qemu implements Vmm {
 
     const sockets = socketsOf(spec.directory);
     await prepareSockets(sockets);
-    const launch = { spec, uuid: String(handle['uuid']), machine: shape.machine, accelerator, sockets, continued: from !== undefined };
+    const launch = {
+      spec,
+      uuid: String(handle['uuid']),
+      machine: shape.machine,
+      accelerator,
+      sockets,
+      continued: from !== undefined,
+    };
     const running = await begin(commandLine(launch), join(spec.directory, LOG_FILE));
     const { directory } = spec;
     let machine: QemuMachine | undefined;
@@ -89,9 +97,18 @@ class Qemu implements Vmm {
     const { directory } = guest;
     const shape = shapeOf(guest, handle);
     try {
-      return await QemuMachine.control({ process: running, directory, sockets: socketsOf(directory), shape, ...this.deps });
+      return await QemuMachine.control({
+        process: running,
+        directory,
+        sockets: socketsOf(directory),
+        shape,
+        ...this.deps,
+      });
     } catch (cause) {
-      throw new ObservationImpossible(`QEMU (process ${running.pid}) of workspace ${guest.workspaceId} does not answer`, { cause });
+      throw new ObservationImpossible(
+        `QEMU (process ${running.pid}) of workspace ${guest.workspaceId} does not answer`,
+        { cause },
+      );
     }
   }
 
@@ -101,7 +118,8 @@ class Qemu implements Vmm {
 
   async #confirmAbsence(uuid: string): Promise<void> {
     const running = await findProcessByArgument(uuid);
-    if (running !== undefined) throw new ObservationImpossible(`QEMU (process ${running.pid}) was begun and does not answer`);
+    if (running !== undefined)
+      throw new ObservationImpossible(`QEMU (process ${running.pid}) was begun and does not answer`);
   }
 }
 
@@ -120,7 +138,13 @@ async function begin(args: readonly string[], log: string): Promise<ProcessIdent
 
 /** The shape that the machine was begun with: an adopted one may be older than the QEMU that is installed now. */
 function shapeOf({ memoryMiB, cpus }: Pick<GuestIdentity, 'memoryMiB' | 'cpus'>, handle: MachineHandle): MachineShape {
-  return { vmmType: 'qemu', vmmVersion: String(handle['version']), machine: String(handle['machine']), memoryMiB, cpus };
+  return {
+    vmmType: 'qemu',
+    vmmVersion: String(handle['version']),
+    machine: String(handle['machine']),
+    memoryMiB,
+    cpus,
+  };
 }
 
 async function askVersion(): Promise<string> {

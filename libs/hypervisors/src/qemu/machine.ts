@@ -78,7 +78,10 @@ export class QemuMachine implements Machine {
       case 'guest-panicked':
       case 'shutdown':
         // The process stands, its guest can run no more.
-        this.#lastWord ??= { kind: status === 'shutdown' ? 'exited' : 'crashed', detail: `QEMU calls the guest ${status}` };
+        this.#lastWord ??= {
+          kind: status === 'shutdown' ? 'exited' : 'crashed',
+          detail: `QEMU calls the guest ${status}`,
+        };
         await this.takePower();
         return { power: 'absent', cause: this.#lastWord.detail };
       default:
@@ -137,10 +140,13 @@ export class QemuMachine implements Machine {
   /** Gives the machine, begun with `-incoming`, its state. @throws QmpSilence where QEMU ends over it */
   async receiveState(file: string): Promise<void> {
     // QEMU closes its end as soon as it has read enough, or ends: what it made of the state is asked of it, not of the socket.
-    await pipeline(createReadStream(file, { start: HEADER_BYTES }), createConnection(this.parts.sockets.state)).catch(() => undefined);
+    await pipeline(createReadStream(file, { start: HEADER_BYTES }), createConnection(this.parts.sockets.state)).catch(
+      () => undefined,
+    );
     const { clock, timers } = this.parts;
-    for (const sent = clock.monotonic(); (await this.#execute('query-status').then(statusOf)) === 'inmigrate'; ) {
-      if (clock.monotonic() - sent > DIGEST_MS) throw new QmpSilence(`QEMU did not take the state in within ${DIGEST_MS} ms`);
+    for (const sent = clock.monotonic(); (await this.#execute('query-status').then(statusOf)) === 'inmigrate';) {
+      if (clock.monotonic() - sent > DIGEST_MS)
+        throw new QmpSilence(`QEMU did not take the state in within ${DIGEST_MS} ms`);
       await timers.sleep(LOOK_EVERY_MS);
     }
   }
@@ -153,10 +159,10 @@ export class QemuMachine implements Machine {
   async #writeState(file: string): Promise<void> {
     const { sockets, shape, timers } = this.parts;
     await rm(sockets.state, { force: true });
-    const server = createServer().listen(sockets.state);
     const image = await HotImageWriter.open(file);
+    const server = createServer();
     try {
-      await once(server, 'listening');
+      await once(server.listen(sockets.state), 'listening');
       const written = writeStream(once(server, 'connection'), image);
       await Promise.all([written, this.#migrate(`unix:${sockets.state}`)]);
       // Until then QEMU still holds the guest and would refuse to continue it.
@@ -173,7 +179,10 @@ export class QemuMachine implements Machine {
     await this.#execute('migrate-set-parameters', { 'max-bandwidth': NO_LIMIT });
     await this.#execute('migrate', { uri });
     for (;;) {
-      const migration = (await this.#execute('query-migrate')) as { readonly status?: string; readonly 'error-desc'?: string };
+      const migration = (await this.#execute('query-migrate')) as {
+        readonly status?: string;
+        readonly 'error-desc'?: string;
+      };
       if (migration.status === 'completed') return;
       if (migration.status === 'failed' || migration.status === 'cancelled') {
         throw new Error(`QEMU could not write the guest's state: ${migration['error-desc'] ?? migration.status}`);
@@ -212,14 +221,15 @@ export class QemuMachine implements Machine {
 
   async #connect(withinMs: number): Promise<QmpConnection> {
     const { clock, timers, sockets, process } = this.parts;
-    for (const begun = clock.monotonic(); ; ) {
+    for (const begun = clock.monotonic(); ;) {
       try {
         const connection = await QmpConnection.open(sockets.control, timers, (event) => this.#hear(event));
         this.#connection = connection;
         void connection.closed.then(() => this.#lost(connection));
         return connection;
       } catch (error) {
-        if (!(error instanceof QmpSilence) || clock.monotonic() - begun > withinMs || !(await isAlive(process))) throw error;
+        if (!(error instanceof QmpSilence) || clock.monotonic() - begun > withinMs || !(await isAlive(process)))
+          throw error;
         await timers.sleep(LOOK_EVERY_MS);
       }
     }
@@ -250,12 +260,17 @@ export class QemuMachine implements Machine {
   }
 
   async #ending(): Promise<Ending> {
-    return this.#lastWord ?? { kind: 'vmm-died', detail: ['QEMU is gone', await this.lastWords()].filter(Boolean).join(': ') };
+    return (
+      this.#lastWord ?? {
+        kind: 'vmm-died',
+        detail: ['QEMU is gone', await this.lastWords()].filter(Boolean).join(': '),
+      }
+    );
   }
 
   async #goneWithin(ms: number): Promise<boolean> {
     const { clock, timers, process } = this.parts;
-    for (const begun = clock.monotonic(); ; ) {
+    for (const begun = clock.monotonic(); ;) {
       if (!(await isAlive(process))) return true;
       if (clock.monotonic() - begun >= ms) return false;
       await timers.sleep(LOOK_EVERY_MS);

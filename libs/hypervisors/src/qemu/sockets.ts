@@ -33,7 +33,8 @@ export async function prepareSockets(sockets: GuestSockets): Promise<void> {
   if (!sockets.control.startsWith(shortDirectory())) return;
   await mkdir(shortDirectory(), { recursive: true, mode: 0o700 });
   const { uid, mode } = await lstat(shortDirectory());
-  if (uid !== userInfo().uid || (mode & 0o077) !== 0) throw new Error(`${shortDirectory()} is open to others than this user`);
+  if (uid !== userInfo().uid || (mode & 0o077) !== 0)
+    throw new Error(`${shortDirectory()} is open to others than this user`);
 }
 
 export async function removeSockets({ control, state }: GuestSockets): Promise<void> {

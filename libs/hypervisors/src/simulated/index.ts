@@ -12,7 +12,14 @@ import type { HypervisorDeps } from '../deps.js';
 import { GuestNotStarted } from '../errors.js';
 import { EnsuringHypervisor } from '../ensuring/hypervisor.js';
 import type { Ending, GuestIdentity, Machine, MachineHandle, MarkerStore, Vmm, VmmIdentity } from '../ensuring/vmm.js';
-import { damaged, HEADER_BYTES, headerPage, readHeaderPage, refuseOtherMachine, type MachineShape } from '../files/hot-image.js';
+import {
+  damaged,
+  HEADER_BYTES,
+  headerPage,
+  readHeaderPage,
+  refuseOtherMachine,
+  type MachineShape,
+} from '../files/hot-image.js';
 import { isKept, isStrangersMarker, markerFile, parseMarker, refuseLiveStranger } from '../files/marker.js';
 import { isMultibootKernel } from '../files/multiboot.js';
 import { CONSOLE_FILE, KEPT_PREFIX } from '../files/names.js';
@@ -63,7 +70,8 @@ class Simulated implements Vmm {
   async powerOn(spec: GuestSpec, handle: MachineHandle, _accelerator: string, from?: HotImageFile): Promise<Machine> {
     const shape = shapeOf(spec);
     const continued = from === undefined ? undefined : readState(from.file, shape);
-    if (!isMultibootKernel(readKernel(spec.boot.file))) throw new GuestNotStarted(`${spec.boot.file} is not a multiboot kernel`, true);
+    if (!isMultibootKernel(readKernel(spec.boot.file)))
+      throw new GuestNotStarted(`${spec.boot.file} is not a multiboot kernel`, true);
     const lastBeat = Number(/beats=(\d+)/.exec(spec.commandLine)?.[1] ?? 0);
     const fresh = { lastBeat, ranMs: 0, beats: 0 };
     const begun = { uuid: String(handle['uuid']), power: 'running', lookedAt: this.deps.clock.now() } as const;
@@ -75,7 +83,8 @@ class Simulated implements Vmm {
   async find(guest: GuestIdentity, handle: MachineHandle): Promise<Machine | { readonly absent: string }> {
     const state = readIfThere(join(guest.directory, MACHINE_FILE));
     const clockwork = state === undefined ? undefined : (JSON.parse(state) as Clockwork);
-    if (clockwork === undefined || clockwork.uuid !== handle['uuid']) return { absent: 'the simulated machine is gone' };
+    if (clockwork === undefined || clockwork.uuid !== handle['uuid'])
+      return { absent: 'the simulated machine is gone' };
     return new SimulatedMachine(guest.directory, shapeOf(guest), clockwork, this.deps);
   }
 
@@ -216,7 +225,8 @@ const synchronousMarkers: MarkerStore = {
       if (isStrangersMarker(name, 'simulated')) refuseLiveStranger(file, parseMarker(file, readFileSync(file, 'utf8')));
     }
     for (const name of names) {
-      if (isKept(name) || (console && name === CONSOLE_FILE)) rmSync(join(directory, name), { recursive: true, force: true });
+      if (isKept(name) || (console && name === CONSOLE_FILE))
+        rmSync(join(directory, name), { recursive: true, force: true });
     }
   },
 };

@@ -17,7 +17,8 @@ import { isMultibootKernel } from '../files/multiboot.js';
 import { CONSOLE_FILE } from '../files/names.js';
 import { identifyProcess, isAlive } from '../files/process.js';
 import type { GuestSpec, HotImageFile, Hypervisor } from '../port.js';
-import { V86Machine } from './machine.js';
+import type { Worker } from 'node:worker_threads';
+import { newThread, V86Machine } from './machine.js';
 
 const MACHINE = 'v86-pc';
 const BYTES_PER_MIB = 1 << 20;
@@ -37,6 +38,8 @@ class V86 implements Vmm {
   readonly outlivesAgent = false;
   readonly markers = markersOnDisk('v86');
   readonly #holder: string;
+  /** A thread that has loaded v86 already and waits for the next machine: loading takes longer than booting. */
+  #spare: Worker | undefined;
 
   constructor(private readonly deps: HypervisorDeps) {
     this.#holder = deps.ids.next();
@@ -45,6 +48,7 @@ class V86 implements Vmm {
 
   release(): void {
     openHolders.delete(this.#holder);
+    void this.#spare?.terminate();
   }
 
   async identify(): Promise<VmmIdentity> {
@@ -78,7 +82,29 @@ class V86 implements Vmm {
       state,
       consoleFile: join(spec.directory, CONSOLE_FILE),
     };
-    return V86Machine.powerOn(order, shape, this.deps.timers);
+    const machine = await V86Machine.powerOn(this.#takeThread(), order, shape, this.deps.timers);
+    this.#prepareSpare();
+    return machine;
+  }
+
+  #takeThread(): Worker {
+    const worker = this.#spare ?? newThread();
+    this.#spare = undefined;
+    worker.removeAllListeners('error').removeAllListeners('exit');
+    worker.ref();
+    return worker;
+  }
+
+  /** One is kept, and it keeps no process alive. One that dies is no loss: the next machine then loads for itself, and says what is wrong. */
+  #prepareSpare(): void {
+    if (this.#spare !== undefined || !openHolders.has(this.#holder)) return;
+    const spare = newThread();
+    this.#spare = spare;
+    spare.unref();
+    spare.on('error', () => undefined);
+    spare.on('exit', () => {
+      if (this.#spare === spare) this.#spare = undefined;
+    });
   }
 
   /** Machines of this adapter are in its memory, so one that has to be sought is another holder's. */
@@ -86,7 +112,9 @@ class V86 implements Vmm {
     const { holder, pid, startTicks } = handle as { holder: string; pid: number; startTicks: string };
     const elsewhere = pid !== process.pid && startTicks !== '' && (await isAlive({ pid, startTicks }));
     if (elsewhere || openHolders.has(holder)) {
-      throw new ObservationImpossible(`the guest of workspace ${guest.workspaceId} is held by another agent that is alive (process ${pid})`);
+      throw new ObservationImpossible(
+        `the guest of workspace ${guest.workspaceId} is held by another agent that is alive (process ${pid})`,
+      );
     }
     return { absent: 'the agent process that held it ended' };
   }

@@ -20,10 +20,20 @@ interface Question {
   readonly reject: (error: Error) => void;
 }
 
+/** A thread with v86 loaded and no machine yet. */
+export function newThread(): Worker {
+  // The agent's own flags (an `--eval`, a debugger) are not the machine's, nor is its standard output.
+  const worker = new Worker(WORKER, { execArgv: [], stdout: true, stderr: true });
+  worker.stdout.resume();
+  worker.stderr.resume();
+  return worker;
+}
+
 export class V86Machine implements Machine {
   readonly ended: Promise<Ending>;
   #end!: (ending: Ending) => void;
   #power: GuestObservation = { power: 'running' };
+  #begun = false;
   #lastId = 0;
   readonly #questions = new Map<number, Question>();
 
@@ -39,12 +49,14 @@ export class V86Machine implements Machine {
   }
 
   /** @throws GuestNotStarted: the thread is gone. Its state is bad where the machine gave up on bytes it was to begin with. */
-  static async powerOn(order: MachineOrder, shape: MachineShape, timers: Timers): Promise<V86Machine> {
-    const worker = new Worker(WORKER, { workerData: order, stdout: true, stderr: true });
+  static async powerOn(worker: Worker, order: MachineOrder, shape: MachineShape, timers: Timers): Promise<V86Machine> {
     const machine = new V86Machine(worker, shape, timers);
+    worker.postMessage(order);
     const over = new AbortController();
     const begun = await Promise.race([
-      new Promise<'running'>((resolve) => worker.on('message', ({ kind }: FromWorker) => kind === 'running' && resolve('running'))),
+      new Promise<'running'>((resolve) =>
+        worker.on('message', ({ kind }: FromWorker) => kind === 'running' && resolve('running')),
+      ),
       machine.ended,
       timers.sleep(ANSWER_MS, over.signal).then(() => 'silent' as const),
     ]);
@@ -52,7 +64,7 @@ export class V86Machine implements Machine {
     if (begun === 'running') return machine;
     await machine.takePower();
     if (begun === 'silent') throw new GuestNotStarted(`v86 did not begin within ${ANSWER_MS} ms`, false);
-    throw new GuestNotStarted(begun.detail, begun.kind === 'crashed');
+    throw new GuestNotStarted(begun.detail, machine.#begun && begun.kind === 'crashed');
   }
 
   async observe(): Promise<GuestObservation> {
@@ -97,6 +109,9 @@ export class V86Machine implements Machine {
 
   #hear(message: FromWorker): void {
     switch (message.kind) {
+      case 'begun':
+        this.#begun = true;
+        return;
       case 'running':
         return;
       case 'halted':
@@ -138,7 +153,8 @@ export class V86Machine implements Machine {
     if (this.#power.power === 'absent') return;
     this.#power = { power: 'absent', cause: ending.detail };
     this.#end(ending);
-    for (const id of this.#questions.keys()) this.#answer(id)?.reject(new ObservationImpossible(`the machine is gone: ${ending.detail}`));
+    for (const id of this.#questions.keys())
+      this.#answer(id)?.reject(new ObservationImpossible(`the machine is gone: ${ending.detail}`));
   }
 }
 

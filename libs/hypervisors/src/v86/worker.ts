@@ -5,11 +5,11 @@
  * What must stay true: a byte that the guest has sent is in the console's file before anything that came after it is told to the adapter.
  */
 import { openSync, writeSync } from 'node:fs';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { V86 } from 'v86';
 import type {} from './web-assembly.js';
 
-/** What the thread begins with. */
+/** What makes the thread a machine. */
 export interface MachineOrder {
   readonly wasm: WebAssembly.Module;
   readonly memoryBytes: number;
@@ -28,6 +28,8 @@ export interface ToWorker {
 }
 
 export type FromWorker =
+  /** The thread stands, its VMM is loaded, and the order has come: what goes wrong from here on is the machine's. */
+  | { readonly kind: 'begun' }
   | { readonly kind: 'running' }
   | { readonly kind: 'halted' }
   | { readonly kind: 'done'; readonly id: number; readonly state: ArrayBuffer | null }
@@ -40,49 +42,64 @@ interface UntypedEvents {
 
 const VGA_BYTES = 1 << 20;
 
-const order = workerData as MachineOrder;
 const agent = parentPort!;
 const tell = (message: FromWorker, transfer: ArrayBuffer[] = []): void => agent.postMessage(message, transfer);
 
-const consoleFile = openSync(order.consoleFile, 'a');
-let unwritten: number[] = [];
+// The first message is the order; a thread waits for it with everything loaded. All later ones are acts on its machine.
+agent.once('message', (order: MachineOrder) => {
+  tell({ kind: 'begun' });
+  const machine = powerOn(order);
+  agent.on('message', ({ id, act }: ToWorker) => {
+    perform(machine, act).then(
+      (state) => tell({ kind: 'done', id, state }, state === null ? [] : [state]),
+      (error: unknown) => tell({ kind: 'failed', id, message: error instanceof Error ? error.message : String(error) }),
+    );
+  });
+});
 
-/** Synchronous, for the order of bytes and messages; it blocks only this thread. */
-function writeConsole(): void {
-  if (unwritten.length === 0) return;
-  writeSync(consoleFile, Uint8Array.from(unwritten));
-  unwritten = [];
+function powerOn(order: MachineOrder): V86 {
+  const machine = new V86({
+    wasm_fn: async (imports) => (await WebAssembly.instantiate(order.wasm, imports)).exports,
+    memory_size: order.memoryBytes,
+    vga_memory_size: VGA_BYTES,
+    multiboot: { buffer: order.kernel },
+    cmdline: order.commandLine,
+    ...(order.state === null ? {} : { initial_state: { buffer: order.state } }),
+    autostart: true,
+    disable_keyboard: true,
+    disable_mouse: true,
+    disable_speaker: true,
+  });
+  const writeConsole = keepConsole(machine, order.consoleFile);
+  machine.add_listener('emulator-started', () => tell({ kind: 'running' }));
+  (machine as unknown as UntypedEvents).add_listener('cpu-event-halt', () => {
+    writeConsole();
+    tell({ kind: 'halted' });
+  });
+  return machine;
 }
 
-const machine = new V86({
-  wasm_fn: async (imports) => (await WebAssembly.instantiate(order.wasm, imports)).exports,
-  memory_size: order.memoryBytes,
-  vga_memory_size: VGA_BYTES,
-  multiboot: { buffer: order.kernel },
-  cmdline: order.commandLine,
-  ...(order.state === null ? {} : { initial_state: { buffer: order.state } }),
-  autostart: true,
-  disable_keyboard: true,
-  disable_mouse: true,
-  disable_speaker: true,
-});
+/** Writes what the guest sends; synchronously, for the order of bytes and messages, which blocks only this thread. */
+function keepConsole(machine: V86, file: string): () => void {
+  const console = openSync(file, 'a');
+  let unwritten: number[] = [];
+  const write = (): void => {
+    if (unwritten.length === 0) return;
+    writeSync(console, Uint8Array.from(unwritten));
+    unwritten = [];
+  };
+  machine.add_listener('serial0-output-byte', (byte) => {
+    // The rest of this slice of guest time sends its bytes first; then all are written, before anything else happens in this thread.
+    if (unwritten.length === 0) queueMicrotask(write);
+    unwritten.push(byte);
+  });
+  return write;
+}
 
-machine.add_listener('serial0-output-byte', (byte) => {
-  // The rest of this slice of guest time sends its bytes first; then all are written at once.
-  if (unwritten.length === 0) queueMicrotask(writeConsole);
-  unwritten.push(byte);
-});
-machine.add_listener('emulator-started', () => tell({ kind: 'running' }));
-(machine as unknown as UntypedEvents).add_listener('cpu-event-halt', () => {
-  writeConsole();
-  tell({ kind: 'halted' });
-});
-
-async function perform(act: Act): Promise<ArrayBuffer | null> {
+async function perform(machine: V86, act: Act): Promise<ArrayBuffer | null> {
   switch (act) {
     case 'freeze':
       await machine.stop();
-      writeConsole();
       return null;
     case 'unfreeze':
       await machine.run();
@@ -94,10 +111,3 @@ async function perform(act: Act): Promise<ArrayBuffer | null> {
       return null;
   }
 }
-
-agent.on('message', ({ id, act }: ToWorker) => {
-  perform(act).then(
-    (state) => tell({ kind: 'done', id, state }, state === null ? [] : [state]),
-    (error: unknown) => tell({ kind: 'failed', id, message: error instanceof Error ? error.message : String(error) }),
-  );
-});
