@@ -390,6 +390,40 @@ describe('a host agent', () => {
       expect(await host.power()).toBe('absent');
     });
 
+    it('once, when it comes on the heels of its cancellation', async () => {
+      host = await TestHost.started();
+      let release = (): void => undefined;
+      const held = new Promise<void>((resolve) => (release = resolve));
+      host.sabotage = { stage: () => held };
+      await host.send(host.task(host.deployment()));
+      const late = host.task(start);
+      await host.send(host.task({ kind: 'cancel', requestId: late.taskId }));
+      await host.send(late);
+      host.sabotage = {};
+      release();
+      await host.answer(late.taskId);
+      await host.perform({ kind: 'pause' });
+      const answers = host.bus.evidence.filter(({ requestId }) => requestId === late.taskId);
+      expect(new Set(answers.map(({ seq }) => seq)).size).toBe(1);
+      expect(answers[0]!.observation).toEqual(cancelled);
+    });
+
+    it('but not a guest that is there: it goes on', async () => {
+      host = await TestHost.started();
+      await host.perform(host.deployment());
+      await host.perform(start);
+      await host.perform({ kind: 'pause' });
+      let release = (): void => undefined;
+      const held = new Promise<void>((resolve) => (release = resolve));
+      host.sabotage = { serialise: () => held.then(() => Promise.reject(new Error('no room'))) };
+      const task = host.task(start);
+      await host.send(host.task({ kind: 'serialise' }));
+      await host.send(task);
+      await host.send(host.task({ kind: 'cancel', requestId: task.taskId }));
+      release();
+      expect((await host.answer(task.taskId)).observation).toMatchObject({ kind: 'started' });
+    });
+
     it('but lets the effect stand that has happened', async () => {
       host = await TestHost.started();
       const task = host.task(host.deployment());

@@ -2,7 +2,7 @@
  * The agent is killed at each of its calls to the outside in turn, before the call comes through and after it has, and started again on the same disk.
  * Whatever the moment: every task gets one answer, no answer is a failure, and the workspace comes out of it as if nothing had been.
  */
-import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Observation, Work } from '@vw/contracts';
 import type { Death } from '../spec/mortal.js';
@@ -117,6 +117,29 @@ describe('an agent killed at any of its calls', () => {
     await host.restart();
     const { observation } = await host.answer(task.taskId);
     expect(observation).toMatchObject({ kind: 'undeployed', hotImage: { vmmType: 'simulated' } });
+  });
+
+  it('knows what it has released when the folder is gone already', async () => {
+    host = await TestHost.started();
+    await host.perform(host.deployment());
+    const gone = new Promise<void>((begun) => {
+      host.sabotage = {
+        undeploy: async ({ directory }) => {
+          rmSync(directory, { recursive: true });
+          begun();
+          await new Promise<never>(() => undefined);
+        },
+      };
+    });
+    const task = host.task({ kind: 'undeploy', captureHotImage: false });
+    await host.send(task);
+    await gone;
+    host.sabotage = {};
+    await host.restart();
+    expect((await host.answer(task.taskId)).observation).toEqual({
+      kind: 'undeployed',
+      imageDigest: host.kernel.digest,
+    });
   });
 
   it('does not continue a guest twice from one hot image when its disk was written in between', async () => {

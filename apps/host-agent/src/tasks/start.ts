@@ -6,7 +6,7 @@ import type { Observation, WireHotImage, Work } from '@vw/contracts';
 import { type GuestObservation, type HotImageFile, IncompatibleHotImage, type VmmType } from '@vw/hypervisors';
 import { verifyFile } from '@vw/images';
 import type { Deployment } from '../workspaces/index.js';
-import { ensureAbsent, observeGuest } from './guests.js';
+import { observeGuest } from './guests.js';
 import { deploymentOf, type Means, type Performance, unlessCancelled } from './means.js';
 import { WrongPower } from './setbacks.js';
 
@@ -19,14 +19,18 @@ export async function start(means: Means, performance: Performance, work: StartW
   const { type, version, accelerator } = vmmProfile;
   const started: Observation = { kind: 'started', from: work.from, vmm: { type, version, accelerator } };
   const before = await observeGuest(hypervisor, workspaceId, epoch);
-  if (before.power === 'running') return started;
-  // A continued guest that still waits, frozen, for its first instruction has had no effect either.
-  if (performance.cancelled.aborted) await ensureAbsent(hypervisor, workspaceId, epoch);
-  unlessCancelled(performance);
-
-  if (work.from === 'image') await boot(means, performance, deployment);
-  else await continueFrom(means, performance, deployment, work.hotImage);
-
+  switch (before.power) {
+    case 'running':
+      return started;
+    case 'paused':
+      // Continued, and still waiting for its first instruction, when the agent died: a guest that is there is not given up any more.
+      await hypervisor.start(means.workspaces.guestSpec(deployment));
+      break;
+    case 'absent':
+      unlessCancelled(performance);
+      if (work.from === 'image') await boot(means, performance, deployment);
+      else await continueFrom(means, performance, deployment, work.hotImage);
+  }
   const after = await observeGuest(hypervisor, workspaceId, epoch);
   if (after.power === 'running') return started;
   throw new WrongPower(`the guest was started and is ${after.power}${causeOf(after)}`);
