@@ -13,7 +13,13 @@ const sources = ['apps', 'libs', 'test', 'bench', 'infra', 'bin'];
 /** The slow ones first, so that two of them end together. */
 const checks = [
   { name: 'types', args: [tool('typescript-native/bin/tsc'), '-p', 'tsconfig.json', '--noEmit'] },
-  { name: 'format', args: [tool('prettier/bin/prettier.cjs'), '--check', '--log-level=warn', '.'] },
+  {
+    name: 'format',
+    args: [
+      tool('prettier/bin/prettier.cjs'),
+      ...['--check', '--log-level=warn', '--cache', '--cache-strategy=content', '.'],
+    ],
+  },
   { name: 'lint', args: [tool('oxlint/bin/oxlint'), '--type-aware', '--deny-warnings', ...sources] },
   { name: 'dead code', args: [tool('knip/bin/knip.js'), '--no-progress'] },
   { name: 'schemas', args: [script('schemas.mjs'), '--check'] },
