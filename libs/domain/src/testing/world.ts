@@ -51,7 +51,7 @@ export type Move =
   | { readonly kind: 'look' | 'lose-guest'; readonly host: number }
   | {
       readonly kind: 'forge';
-      readonly lie: 'wrong-host' | 'lower-epoch' | 'higher-epoch' | 'contradiction';
+      readonly lie: 'wrong-host' | 'another-request' | 'lower-epoch' | 'higher-epoch' | 'contradiction';
       readonly pick: number;
     };
 
@@ -244,6 +244,8 @@ export class World {
     const another = this.hosts.find((host) => host.hostId !== hostId)!.hostId;
     const lies = {
       'wrong-host': { ...truth, hostId: another, observation },
+      'another-request':
+        observation.kind === 'observed' ? undefined : { ...truth, requestId: id('never'), observation },
       'lower-epoch': { ...truth, epoch: epoch - 1, observation },
       'higher-epoch': { ...truth, epoch: epoch + 1, observation },
       contradiction: contradicts(intent.kind, observation) ? { ...truth, observation } : undefined,
