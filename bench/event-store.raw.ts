@@ -4,85 +4,78 @@
  *
  * Node loads this file as it stands, from the sources or from `dist/`: it imports nothing of ours but types.
  */
-import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
-import { parentPort } from 'node:worker_threads';
+import { fdatasyncSync, openSync, writeSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 
-export interface RawWork {
+export interface RawData {
   /** A store made and closed by the event store itself, so that tables and indexes are its own. */
   readonly file: string;
-  readonly ids: readonly string[];
-  /** All groups, and how many of them come before the clock is started. */
-  readonly groups: number;
-  readonly warmingGroups: number;
+  /** Rows in one transaction, each of another stream. */
   readonly groupSize: number;
   readonly dataBytes: number;
   readonly metadataBytes: number;
 }
 
+/** So many groups; one id for each row. */
+export interface RawSlice {
+  readonly groups: number;
+  readonly ids: readonly string[];
+}
+
 export interface RawResult {
-  readonly eventsPerSecond: number;
-  /** Mean of one fdatasync after a write of one group's bytes, on the same disk, in the same thread. */
+  readonly seconds: number;
+  /** One fdatasync after a plain write of one group's bytes, on the same disk, in the same thread: mean over the groups. */
   readonly fsyncMs: number;
 }
 
-function appendGroups({ file, ids, groups, warmingGroups, groupSize, dataBytes, metadataBytes }: RawWork): number {
-  const db = new Database(file);
-  db.pragma('synchronous = FULL');
-  db.pragma('cache_size = -65536');
-  db.pragma('wal_autocheckpoint = 8192');
-  const begin = db.prepare('BEGIN IMMEDIATE');
-  const commit = db.prepare('COMMIT');
-  const insert = db.prepare('INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
-  const head = db.prepare('SELECT coalesce(max(position), 0) FROM events').pluck().get() as number;
-  const createStream = db.prepare('INSERT INTO streams (name) VALUES (?)');
-  const streams = Array.from({ length: groupSize }, (_, index) =>
-    Number(createStream.run(`raw-${head}-${index}`).lastInsertRowid),
-  );
-  const data = Buffer.alloc(dataBytes, 'd');
-  const metadata = Buffer.alloc(metadataBytes, 'm');
-  let begun = performance.now();
-  let written = 0;
-  for (let group = 0; group < groups; group += 1) {
-    if (group === warmingGroups) begun = performance.now();
+const { file, groupSize, dataBytes, metadataBytes } = workerData as RawData;
+const data = Buffer.alloc(dataBytes, 'd');
+const metadata = Buffer.alloc(metadataBytes, 'm');
+const group = Buffer.alloc(groupSize * (dataBytes + metadataBytes), 'f');
+const control = openSync(`${file}.fsync`, 'w');
+
+const db = new Database(file);
+db.pragma('synchronous = FULL');
+db.pragma('cache_size = -65536');
+db.pragma('wal_autocheckpoint = 8192');
+const begin = db.prepare('BEGIN IMMEDIATE');
+const commit = db.prepare('COMMIT');
+const insert = db.prepare('INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
+const createStream = db.prepare('INSERT INTO streams (name) VALUES (?)');
+const streams = Array.from({ length: groupSize }, (_, index) =>
+  Number(createStream.run(`raw-${index}`).lastInsertRowid),
+);
+let position = 0;
+let revision = -1;
+
+function append({ groups, ids }: RawSlice): number {
+  const begun = performance.now();
+  let row = 0;
+  for (let done = 0; done < groups; done += 1) {
+    revision += 1;
     begin.run();
     for (const stream of streams) {
-      const id = ids[written];
-      written += 1;
-      insert.run(
-        head + written,
-        stream,
-        group,
-        id,
-        'WorkspaceStarted',
-        1_700_000_000_000,
-        4_000_000_000,
-        data,
-        metadata,
-      );
+      const id = ids[row];
+      row += 1;
+      position += 1;
+      insert.run(position, stream, revision, id, 'WorkspaceStarted', 1_700_000_000_000, 4_000_000_000, data, metadata);
     }
     commit.run();
   }
-  const seconds = (performance.now() - begun) / 1000;
-  db.close();
-  return ((groups - warmingGroups) * groupSize) / seconds;
+  return (performance.now() - begun) / 1000;
 }
 
-function fsyncControl({ file, groupSize, dataBytes, metadataBytes }: RawWork): number {
-  const rounds = 100;
-  const descriptor = openSync(`${file}.fsync`, 'w');
-  const bytes = Buffer.alloc(groupSize * (dataBytes + metadataBytes), 'f');
+function fsyncMs({ groups }: RawSlice): number {
   const begun = performance.now();
-  for (let round = 0; round < rounds; round += 1) {
-    writeSync(descriptor, bytes);
-    fdatasyncSync(descriptor);
+  for (let done = 0; done < groups; done += 1) {
+    writeSync(control, group);
+    fdatasyncSync(control);
   }
-  const fsyncMs = (performance.now() - begun) / rounds;
-  closeSync(descriptor);
-  return fsyncMs;
+  return (performance.now() - begun) / groups;
 }
 
-parentPort?.on('message', (work: RawWork) => {
-  const result: RawResult = { eventsPerSecond: appendGroups(work), fsyncMs: fsyncControl(work) };
+parentPort?.on('message', (slice: RawSlice) => {
+  const result: RawResult = { seconds: append(slice), fsyncMs: fsyncMs(slice) };
   parentPort?.postMessage(result, []);
 });
