@@ -10,8 +10,8 @@ export const MAX_DOCUMENT_BYTES = 1024 * 1024;
 /** The deepest nesting read; a description needs seven levels. */
 export const MAX_DEPTH = 64;
 
-/** The most values (or tokens, or tags: whatever the format is made of) read, so that the work per document has a bound. */
-export const MAX_PARTS = 20_000;
+/** The most values, tokens or tags (whatever the format is made of) that are read. Parsers and validators take more than linear time. */
+export const MAX_PARTS = 10_000;
 
 const BYTE_ORDER_MARKS = [
   { encoding: 'UTF-32', bytes: [0xff, 0xfe, 0x00, 0x00] },

@@ -3,7 +3,7 @@
  * accepted: a key given twice (the last would win, so a reader and a signer could see two documents), and `__proto__`.
  */
 import { MAX_DEPTH, MAX_PARTS, positionOf } from './admission.js';
-import { problem, refused, type DescriptionProblem, type Where } from './problems.js';
+import { problem, refused, shown, type DescriptionProblem, type ProblemCode, type Where } from './problems.js';
 import { OWN_REVISION, pointerTo, type Reading } from './reading.js';
 
 export function readJson(text: string): Reading {
@@ -28,14 +28,14 @@ function malformed(cause: unknown): DescriptionProblem {
 function firstFault(text: string): DescriptionProblem | undefined {
   let parts = 0;
   for (const { path, offset, repeated } of values(text)) {
-    const where = positionOf(text, offset);
     parts += 1;
-    if (parts > MAX_PARTS) return problem('DOCUMENT_TOO_LARGE', `the document has more than ${MAX_PARTS} values`);
-    if (path.length > MAX_DEPTH)
-      return problem('DOCUMENT_TOO_DEEP', `values are nested more than ${MAX_DEPTH} deep`, where);
     const key = path.at(-1);
-    if (key === '__proto__') return problem('UNSAFE_KEY', 'the key __proto__ is not taken', where);
-    if (repeated) return problem('DUPLICATE_KEY', `the key ${JSON.stringify(key)} is given twice`, where);
+    const fault = (code: ProblemCode, message: string): DescriptionProblem =>
+      problem(code, message, positionOf(text, offset));
+    if (parts > MAX_PARTS) return fault('DOCUMENT_TOO_LARGE', `the document has more than ${MAX_PARTS} values`);
+    if (path.length > MAX_DEPTH) return fault('DOCUMENT_TOO_DEEP', `values are nested more than ${MAX_DEPTH} deep`);
+    if (key === '__proto__') return fault('UNSAFE_KEY', 'the key __proto__ is not taken');
+    if (repeated) return fault('DUPLICATE_KEY', `the key ${shown(key)} is given twice`);
   }
   return undefined;
 }

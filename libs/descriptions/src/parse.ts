@@ -10,7 +10,7 @@ import { admit } from './admission.js';
 import { withDefaults } from './defaults.js';
 import { formatOf, type DescriptionFormat, type FormatHint } from './format.js';
 import { readJson } from './json.js';
-import { refused, type Refused } from './problems.js';
+import { refusedFor, type Refused } from './problems.js';
 import type { Reading } from './reading.js';
 import { brokenRules } from './rules.js';
 import { judgeShape } from './schema.js';
@@ -39,9 +39,9 @@ export function parseDescription(document: Uint8Array | string, hint?: FormatHin
   if (!reading.ok) return reading;
 
   const judged = judgeShape(withDefaults(reading.value), reading.locate);
-  if (!judged.ok) return refused(...judged.problems);
-  const broken = brokenRules(judged.description, reading.locate);
-  if (broken.length > 0) return refused(...broken);
+  if (!judged.ok) return judged;
+  const rules = refusedFor(brokenRules(judged.description, reading.locate), (broken) => broken);
+  if (rules.problems.length > 0) return rules;
   return { ok: true, description: judged.description, format, revision: reading.revision, notices: reading.notices };
 }
 

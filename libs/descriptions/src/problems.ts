@@ -57,8 +57,18 @@ export function problem(code: ProblemCode, text: string, where?: Where): Descrip
   return { code, message: place === '' ? text : `${place}: ${text}`, where };
 }
 
-export function refused(...problems: DescriptionProblem[]): Refused {
-  return { ok: false, problems: problems.slice(0, PROBLEMS_LISTED) };
+export function refused(fault: DescriptionProblem): Refused {
+  return { ok: false, problems: [fault] };
+}
+
+/** Refuses for the first of many faults. The rest are never put into words: a hostile document has as many as it has parts. */
+export function refusedFor<Fault>(faults: Iterable<Fault>, inWords: (fault: Fault) => DescriptionProblem): Refused {
+  const problems: DescriptionProblem[] = [];
+  for (const fault of faults) {
+    problems.push(inWords(fault));
+    if (problems.length === PROBLEMS_LISTED) break;
+  }
+  return { ok: false, problems };
 }
 
 function spoken(where: Where): string {

@@ -5,14 +5,13 @@ import { pointerTo } from './reading.js';
 
 type Locate = (pointer: string) => Where;
 
-export function brokenRules(description: WorkspaceDescription, locate: Locate): DescriptionProblem[] {
-  return [
-    ...ranges(description, locate),
-    ...kernel(description, locate),
-    ...disks(description.disks, locate),
-    ...nics(description.network.nics, locate),
-    ...texts(description, [], locate),
-  ];
+/** Lazily: who needs only the first problems does not pay for the rest. */
+export function* brokenRules(description: WorkspaceDescription, locate: Locate): Generator<DescriptionProblem> {
+  yield* ranges(description, locate);
+  yield* kernel(description, locate);
+  yield* disks(description.disks, locate);
+  yield* nics(description.network.nics, locate);
+  yield* texts(description, [], locate);
 }
 
 function* ranges({ requirements }: WorkspaceDescription, locate: Locate): Generator<DescriptionProblem> {

@@ -16,9 +16,18 @@ import {
   parseDocument,
   type Document,
   type Node,
+  type YAMLError,
 } from 'yaml';
 import { MAX_DEPTH, MAX_PARTS, positionOf } from './admission.js';
-import { problem, refused, type DescriptionProblem, type Where } from './problems.js';
+import {
+  problem,
+  refused,
+  refusedFor,
+  shown,
+  type DescriptionProblem,
+  type ProblemCode,
+  type Where,
+} from './problems.js';
 import { OWN_REVISION, type Reading } from './reading.js';
 
 export function readYaml(text: string): Reading {
@@ -40,13 +49,7 @@ export function readYaml(text: string): Reading {
   const fault = firstFault(document.contents, text);
   if (fault) return refused(fault);
   const complaints = [...document.errors, ...document.warnings];
-  if (complaints.length > 0) {
-    return refused(
-      ...complaints.map((complaint) =>
-        malformed(complaint.code, complaint.message, positionOf(text, complaint.pos[0])),
-      ),
-    );
-  }
+  if (complaints.length > 0) return refusedFor(complaints, (complaint) => malformed(complaint, text));
   return {
     ok: true,
     value: document.toJS({ maxAliasCount: 0 }),
@@ -65,12 +68,13 @@ function hasTooManyTokens(text: string): boolean {
   return false;
 }
 
-function malformed(code: string, message: string, where: Where): DescriptionProblem {
-  const text = message.split(' at line ')[0]!.split('\n')[0]!.slice(0, 200);
-  if (code === 'TAG_RESOLVE_FAILED') return problem('YAML_TAG_REFUSED', text, where);
+function malformed({ code, message, pos }: YAMLError, text: string): DescriptionProblem {
+  const where = positionOf(text, pos[0]);
+  const said = message.split(' at line ')[0]!.split('\n')[0]!.slice(0, 200);
+  if (code === 'TAG_RESOLVE_FAILED') return problem('YAML_TAG_REFUSED', said, where);
   if (code === 'MULTIPLE_DOCS')
     return problem('YAML_MALFORMED', 'a second document begins; one description is one document', where);
-  return problem('YAML_MALFORMED', text, where);
+  return problem('YAML_MALFORMED', said, where);
 }
 
 /** The composer recurses: nesting beyond the stack ends in a RangeError, which is the document's fault and not ours. */
@@ -85,22 +89,22 @@ function firstFault(root: unknown, text: string): DescriptionProblem | undefined
   for (let next = pending.pop(); next; next = pending.pop()) {
     const { node, depth } = next;
     if (!isNode(node)) continue;
-    const where = positionOf(text, node.range?.[0] ?? 0);
-    if (depth > MAX_DEPTH) return problem('DOCUMENT_TOO_DEEP', `values are nested more than ${MAX_DEPTH} deep`, where);
-    if (isAlias(node))
-      return problem('YAML_ALIAS_REFUSED', `the alias *${node.source} is not taken: a description is a tree`, where);
-    if (node.anchor !== undefined)
-      return problem('YAML_ALIAS_REFUSED', `the anchor &${node.anchor} is not taken`, where);
-    if (node.tag !== undefined && !isPlainTag(node.tag))
-      return problem('YAML_TAG_REFUSED', `the tag ${node.tag} is not taken`, where);
+    if (depth > MAX_DEPTH) return at(node, text, 'DOCUMENT_TOO_DEEP', `values are nested more than ${MAX_DEPTH} deep`);
+    const fault = nodeFault(node, text) ?? (isMap(node) ? keyFault(node.items, text) : undefined);
+    if (fault) return fault;
     if (!isCollection(node)) continue;
-    if (isMap(node)) {
-      const fault = keyFault(node.items, text);
-      if (fault) return fault;
-    }
     for (const item of node.items.toReversed())
       pending.push({ node: isPair(item) ? item.value : item, depth: depth + 1 });
   }
+  return undefined;
+}
+
+function nodeFault(node: Node, text: string): DescriptionProblem | undefined {
+  if (isAlias(node))
+    return at(node, text, 'YAML_ALIAS_REFUSED', `the alias *${node.source} is not taken: a description is a tree`);
+  if (node.anchor !== undefined) return at(node, text, 'YAML_ALIAS_REFUSED', `the anchor &${node.anchor} is not taken`);
+  if (node.tag !== undefined && !isPlainTag(node.tag))
+    return at(node, text, 'YAML_TAG_REFUSED', `the tag ${node.tag} is not taken`);
   return undefined;
 }
 
@@ -114,13 +118,17 @@ function keyFault(pairs: readonly { key: unknown }[], text: string): Description
   for (const { key } of pairs) {
     if (!isScalar(key)) continue; // said by the parser already
     const name = String(key.value);
-    const where = positionOf(text, key.range?.[0] ?? 0);
-    if (key.anchor !== undefined) return problem('YAML_ALIAS_REFUSED', `the anchor &${key.anchor} is not taken`, where);
-    if (name === '__proto__') return problem('UNSAFE_KEY', 'the key __proto__ is not taken', where);
-    if (seen.has(name)) return problem('DUPLICATE_KEY', `the key ${JSON.stringify(name)} is given twice`, where);
+    const fault = nodeFault(key, text);
+    if (fault) return fault;
+    if (name === '__proto__') return at(key, text, 'UNSAFE_KEY', 'the key __proto__ is not taken');
+    if (seen.has(name)) return at(key, text, 'DUPLICATE_KEY', `the key ${shown(name)} is given twice`);
     seen.add(name);
   }
   return undefined;
+}
+
+function at(node: Node, text: string, code: ProblemCode, message: string): DescriptionProblem {
+  return problem(code, message.slice(0, 200), positionOf(text, node.range?.[0] ?? 0));
 }
 
 function locate(document: Document.Parsed, text: string, pointer: string): Where {

@@ -4,7 +4,7 @@
  */
 import { ParseOption, XmlDocument, XmlParseError, type ErrorDetail } from 'libxml2-wasm';
 import { MAX_PARTS, positionOf } from '../admission.js';
-import { problem, refused, type DescriptionProblem, type Refused } from '../problems.js';
+import { problem, refused, refusedFor, type DescriptionProblem, type Refused } from '../problems.js';
 
 const OPTIONS = ParseOption.XML_PARSE_NO_XXE | ParseOption.XML_PARSE_NONET | ParseOption.XML_PARSE_NO_SYS_CATALOG;
 
@@ -26,7 +26,8 @@ function parse(text: string): XmlDocument | Refused {
     return XmlDocument.fromString(text, { option: OPTIONS });
   } catch (cause) {
     if (!(cause instanceof XmlParseError)) throw cause;
-    return refused(...cause.details.filter(({ level }) => level > 1).map(malformed));
+    const faults = cause.details.filter(({ level }) => level > 1);
+    return refusedFor(faults, malformed);
   }
 }
 
@@ -59,8 +60,15 @@ function after(text: string, end: string, from: number): number {
   return at === -1 ? text.length : at + end.length;
 }
 
+/** Tags and attributes both: the validator notes each fault with a path that counts the siblings before it. */
 function sizeFault(text: string): DescriptionProblem | undefined {
-  let tags = 0;
-  for (let at = text.indexOf('<'); at !== -1; at = text.indexOf('<', at + 1)) tags += 1;
-  return tags > MAX_PARTS ? problem('DOCUMENT_TOO_LARGE', `the document has more than ${MAX_PARTS} tags`) : undefined;
+  const parts = countOf(text, '<') + countOf(text, '=');
+  if (parts <= MAX_PARTS) return undefined;
+  return problem('DOCUMENT_TOO_LARGE', `the document has more than ${MAX_PARTS} tags and attributes`);
+}
+
+function countOf(text: string, character: string): number {
+  let count = 0;
+  for (let at = text.indexOf(character); at !== -1; at = text.indexOf(character, at + 1)) count += 1;
+  return count;
 }

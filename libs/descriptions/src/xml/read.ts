@@ -8,7 +8,7 @@
  *   WorkspaceDeployment  …/2008/06/workspace/negotiable          refused: a request, not a description
  */
 import type { ErrorDetail, XmlDocument } from 'libxml2-wasm';
-import { problem, refused, type DescriptionProblem, type Refused } from '../problems.js';
+import { problem, refused, refusedFor, type DescriptionProblem, type Refused } from '../problems.js';
 import { OWN_REVISION, type Reading } from '../reading.js';
 import { withXml } from './document.js';
 import { describeOwn, OWN_ROOT } from './own.js';
@@ -57,7 +57,7 @@ export function readXml(text: string): Reading {
 
 function valid(document: XmlDocument, vocabulary: Vocabulary, read: (root: XmlTree) => Reading): Reading {
   const found = objections(vocabulary, document);
-  return found.length > 0 ? refused(...found.map(invalid)) : read(treeOf(document.root));
+  return found.length > 0 ? refusedFor(found, invalid) : read(treeOf(document.root));
 }
 
 function own(root: XmlTree): Reading {
