@@ -236,7 +236,8 @@ export function eventStoreContract(name: string, open: () => Promise<OpenedStore
 
       it('gives every event however large they are together', async () => {
         const made = events(9).map((event) => ({ ...event, data: randomBytes(500_000) }));
-        for (const [index, event] of made.entries()) await store.append('w-1', index === 0 ? 'no-stream' : index - 1, [event]);
+        for (const [index, event] of made.entries())
+          await store.append('w-1', index === 0 ? 'no-stream' : index - 1, [event]);
         expect((await collect(store.readAll(START))).map(plain)).toEqual(made.map(plain));
         expect((await collect(store.readStream('w-1'))).map(plain)).toEqual(made.map(plain));
         const backwards = await collect(store.readStream('w-1', { direction: 'backwards' }));
