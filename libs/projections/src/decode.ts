@@ -5,7 +5,16 @@
  * A stream of a category that is none of ours is left alone: others may write to the same store. Within our categories nothing
  * is stepped over: a type or a shape newer than this program stops the reader, loudly.
  */
-import type { EventMetadata, HostEvent, HostId, ImageEvent, ImageId, Recorded, WorkspaceEvent, WorkspaceId } from '@vw/domain';
+import type {
+  EventMetadata,
+  HostEvent,
+  HostId,
+  ImageEvent,
+  ImageId,
+  Recorded,
+  WorkspaceEvent,
+  WorkspaceId,
+} from '@vw/domain';
 import type { NewEvent, Position, RecordedEvent } from '@vw/event-store';
 import { UndecodableEvent } from './errors.js';
 
@@ -96,7 +105,10 @@ export function decodeEvent(recorded: RecordedEvent): DecodedEvent {
   if (!categories[category].has(type)) throw new UndecodableEvent(recorded, `no ${category} event has this type`);
   const metadata = parse<EventMetadata>(recorded, recorded.metadata);
   if (!(metadata.schemaVersion <= SCHEMA_VERSION)) {
-    throw new UndecodableEvent(recorded, `its shape has version ${metadata.schemaVersion}, this program knows ${SCHEMA_VERSION}`);
+    throw new UndecodableEvent(
+      recorded,
+      `its shape has version ${metadata.schemaVersion}, this program knows ${SCHEMA_VERSION}`,
+    );
   }
   return {
     category,
@@ -115,7 +127,11 @@ export function encodeEvent(
   event: WorkspaceEvent | HostEvent | ImageEvent,
   metadata: EventMetadata,
 ): Pick<NewEvent, 'type' | 'data' | 'metadata'> {
-  return { type: event.type, data: Buffer.from(JSON.stringify(event.data)), metadata: Buffer.from(JSON.stringify(metadata)) };
+  return {
+    type: event.type,
+    data: Buffer.from(JSON.stringify(event.data)),
+    metadata: Buffer.from(JSON.stringify(metadata)),
+  };
 }
 
 function categoryOf(stream: string): keyof typeof categories | 'foreign' {

@@ -4,7 +4,11 @@ import type { RecordedEvent } from '@vw/event-store';
 /** The log holds an event that this program cannot read: run a newer program. Stepping over it would make every view wrong. */
 export class UndecodableEvent extends Error {
   override readonly name = 'UndecodableEvent';
-  constructor(recorded: Pick<RecordedEvent, 'stream' | 'revision' | 'position' | 'type'>, why: string, options?: ErrorOptions) {
+  constructor(
+    recorded: Pick<RecordedEvent, 'stream' | 'revision' | 'position' | 'type'>,
+    why: string,
+    options?: ErrorOptions,
+  ) {
     const { stream, revision, position, type } = recorded;
     super(`event ${revision} of stream ${stream} (${type}, position ${position}) cannot be read: ${why}`, options);
   }

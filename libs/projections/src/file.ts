@@ -64,6 +64,7 @@ export function openExisting(file: string): Db | { readonly useless: string } {
 /** Makes an empty file where there is none. */
 export function create(file: string): Db {
   const db = new Database(file, { timeout: 0 });
+  db.pragma('page_size = 8192');
   own(db);
   layTables(db);
   return db;
@@ -76,6 +77,7 @@ export function create(file: string): Db {
 export function createUnfinished(file: string): Db {
   removeFile(file);
   const db = new Database(file, { timeout: 0 });
+  db.pragma('page_size = 8192');
   db.pragma('journal_mode = OFF');
   db.pragma('synchronous = OFF');
   db.pragma('locking_mode = EXCLUSIVE');
@@ -90,7 +92,8 @@ export function layIndexes(db: Db): void {
 
 export function readCheckpoint(db: Db): Checkpoint {
   return (
-    db.prepare<[], Checkpoint>('SELECT position, foreignEvents, stream, revision, eventId FROM checkpoint').get() ?? beforeAll
+    db.prepare<[], Checkpoint>('SELECT position, foreignEvents, stream, revision, eventId FROM checkpoint').get() ??
+    beforeAll
   );
 }
 
@@ -139,10 +142,13 @@ function layTables(db: Db): void {
 
 function isBusy(cause: unknown): boolean {
   return (
-    cause instanceof Database.SqliteError && (cause.code.startsWith('SQLITE_BUSY') || cause.code.startsWith('SQLITE_LOCKED'))
+    cause instanceof Database.SqliteError &&
+    (cause.code.startsWith('SQLITE_BUSY') || cause.code.startsWith('SQLITE_LOCKED'))
   );
 }
 
 function isDamage(cause: unknown): boolean {
-  return cause instanceof Database.SqliteError && (cause.code.startsWith('SQLITE_CORRUPT') || cause.code === 'SQLITE_NOTADB');
+  return (
+    cause instanceof Database.SqliteError && (cause.code.startsWith('SQLITE_CORRUPT') || cause.code === 'SQLITE_NOTADB')
+  );
 }

@@ -31,8 +31,10 @@ export class Projector {
   readonly #rollback;
   readonly #moveCheckpoint;
   #written: Checkpoint;
-  #folded: Checkpoint;
+  /** The last event folded, and how many there are since the last write. */
+  #last: RecordedEvent | undefined;
   #pending = 0;
+  #foreignEvents = 0;
 
   constructor(db: Db, limits: Limits) {
     this.#db = db;
@@ -46,7 +48,7 @@ export class Projector {
       'UPDATE checkpoint SET position = ?, foreignEvents = ?, stream = ?, revision = ?, eventId = ?',
     );
     this.#written = readCheckpoint(db);
-    this.#folded = this.#written;
+    this.#foreignEvents = this.#written.foreignEvents;
   }
 
   /** What the tables hold. */
@@ -64,37 +66,39 @@ export class Projector {
    * @throws UndecodableEvent, OutOfOrder
    */
   fold(recorded: RecordedEvent): void {
-    const { position, stream, revision, id: eventId } = recorded;
-    if (position <= this.#folded.position) {
-      throw new OutOfOrder(`the log went from position ${this.#folded.position} to ${position} (stream ${stream})`);
+    const before = this.#last?.position ?? this.#written.position;
+    if (recorded.position <= before) {
+      throw new OutOfOrder(`the log went from position ${before} to ${recorded.position} (stream ${recorded.stream})`);
     }
     const event = decodeEvent(recorded);
-    let { foreignEvents } = this.#folded;
-    if (event.category === 'foreign') foreignEvents += 1;
+    if (event.category === 'foreign') this.#foreignEvents += 1;
     else for (const model of this.#every) model.fold(event);
-    this.#folded = { position, foreignEvents, stream, revision, eventId };
+    this.#last = recorded;
     this.#pending += 1;
   }
 
   /** Writes the batch; afterwards the checkpoint is at the last event folded. */
   write(): void {
-    if (this.#pending === 0) return;
-    guarded(this.#db, () => this.#transact());
-    this.#written = this.#folded;
+    if (this.#last === undefined) return;
+    const { position, stream, revision, id: eventId } = this.#last;
+    const next = { position, foreignEvents: this.#foreignEvents, stream, revision, eventId };
+    guarded(this.#db, () => this.#transact(next));
+    this.#written = next;
+    this.#last = undefined;
     this.#pending = 0;
   }
 
   forget(): void {
     for (const model of this.#every) model.forget();
-    this.#folded = this.#written;
+    this.#foreignEvents = this.#written.foreignEvents;
+    this.#last = undefined;
     this.#pending = 0;
   }
 
-  #transact(): void {
+  #transact({ position, foreignEvents, stream, revision, eventId }: Checkpoint): void {
     this.#begin.run();
     try {
       for (const model of this.#every) model.write();
-      const { position, foreignEvents, stream, revision, eventId } = this.#folded;
       this.#moveCheckpoint.run(position, foreignEvents, stream, revision, eventId);
       this.#commit.run();
     } catch (cause) {

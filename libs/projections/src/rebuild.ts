@@ -24,7 +24,7 @@ export interface Rebuilt {
 }
 
 /** Nobody reads meanwhile, so a batch may take its time; the more events in one, the fewer rows are written twice. */
-const limits: Limits = { batchEvents: 10_000, cachedStates: 50_000 };
+const limits: Limits = { batchEvents: 40_000, cachedStates: 50_000 };
 
 /**
  * Folds the whole log, up to its head, into a new file at the place of the old one.

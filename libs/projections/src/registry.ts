@@ -21,5 +21,7 @@ export type ReadModels = { readonly [Name in keyof typeof registry]: ReturnType<
 export const everyView: readonly (readonly [name: string, view: View<ReadModel>])[] = Object.entries(registry);
 
 export function openReadModels(db: Db, cachedStates: number): ReadModels {
-  return Object.fromEntries(everyView.map(([name, view]) => [name, view.open(db, cachedStates)])) as unknown as ReadModels;
+  return Object.fromEntries(
+    everyView.map(([name, view]) => [name, view.open(db, cachedStates)]),
+  ) as unknown as ReadModels;
 }

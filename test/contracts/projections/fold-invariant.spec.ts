@@ -98,7 +98,9 @@ function expectFold(views: Views, log: readonly RecordedEvent[]): void {
 
 /** An intent is open in the one view exactly where it is in the other. */
 function expectOperations(views: Views, states: readonly WorkspaceState[]): void {
-  const intents = states.flatMap(({ workspaceId, intent }) => (intent.kind === 'none' ? [] : [{ workspaceId, ...intent }]));
+  const intents = states.flatMap(({ workspaceId, intent }) =>
+    intent.kind === 'none' ? [] : [{ workspaceId, ...intent }],
+  );
   type Open = Pick<OperationRow, 'workspaceId' | 'requestId' | 'cancelRequested' | 'revision'> & { kind: IntentKind };
   const pick = ({ workspaceId, requestId, kind, cancelRequested, revision }: Open) =>
     [workspaceId, requestId, kind, cancelRequested, revision].join();

@@ -42,11 +42,13 @@ const BEGINNING = 1_760_000_000_000;
 const HOUR_MS = 3_600_000;
 const digest = (n: number): ImageDigest => `sha256:${n.toString(16).padStart(64, '0')}` as ImageDigest;
 
-const people: readonly Principal[] = ['Ada Lovelace', 'Grace Hopper', 'Edsger Dijkstra', 'Barbara Liskov'].map((name) => ({
-  subject: `CN=${name},OU=Computing,O=Example Grid`,
-  attributes: { vo: ['/example/Role=member'] },
-  method: 'asserted-on-loopback',
-}));
+const people: readonly Principal[] = ['Ada Lovelace', 'Grace Hopper', 'Edsger Dijkstra', 'Barbara Liskov'].map(
+  (name) => ({
+    subject: `CN=${name},OU=Computing,O=Example Grid`,
+    attributes: { vo: ['/example/Role=member'] },
+    method: 'asserted-on-loopback',
+  }),
+);
 
 const hosts = Array.from({ length: 8 }, (_, index) => `host-${index}` as HostId);
 
@@ -259,12 +261,22 @@ export class Site {
 
   #connect(hostId: HostId): void {
     const vmms = [
-      { type: 'v86', version: '0.5', accelerator: 'wasm', architectures: ['x86'], capabilities: ['pause', 'hot-image'] },
+      {
+        type: 'v86',
+        version: '0.5',
+        accelerator: 'wasm',
+        architectures: ['x86'],
+        capabilities: ['pause', 'hot-image'],
+      },
     ];
-    this.#append<HostEvent>(`host-${hostId}`, this.#caused({ subject: `CN=${hostId}`, attributes: {}, method: 'host' }), {
-      type: 'HostConnected',
-      data: { hostId, bootId: `boot-${this.#ids}`, capacity: { cpus: 8, memoryMiB: 16_384, diskMiB: 100_000, vmms } },
-    });
+    this.#append<HostEvent>(
+      `host-${hostId}`,
+      this.#caused({ subject: `CN=${hostId}`, attributes: {}, method: 'host' }),
+      {
+        type: 'HostConnected',
+        data: { hostId, bootId: `boot-${this.#ids}`, capacity: { cpus: 8, memoryMiB: 16_384, diskMiB: 100_000, vmms } },
+      },
+    );
   }
 
   #hostTrouble(): void {
@@ -280,7 +292,11 @@ export class Site {
     this.#record(foreignStream, { type: 'MoneyPaid', data: Buffer.from('no JSON'), metadata: new Uint8Array() });
   }
 
-  #append<E extends WorkspaceEvent | HostEvent | ImageEvent>(stream: string, metadata: EventMetadata, event: E): RecordedEvent {
+  #append<E extends WorkspaceEvent | HostEvent | ImageEvent>(
+    stream: string,
+    metadata: EventMetadata,
+    event: E,
+  ): RecordedEvent {
     return this.#record(stream, encodeEvent(event, metadata));
   }
 

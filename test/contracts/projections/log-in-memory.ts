@@ -1,5 +1,12 @@
 /** A log that is there already: it can be read and followed, and grows only by `publish`. */
-import type { AppendResult, EventStore, Position, ReadStreamOptions, RecordedEvent, SubscriptionItem } from '@vw/event-store';
+import type {
+  AppendResult,
+  EventStore,
+  Position,
+  ReadStreamOptions,
+  RecordedEvent,
+  SubscriptionItem,
+} from '@vw/event-store';
 import { START, StoreUnavailable } from '@vw/event-store';
 
 export class LogInMemory implements EventStore {
@@ -24,7 +31,10 @@ export class LogInMemory implements EventStore {
     return Promise.reject(new StoreUnavailable('this log is only read'));
   }
 
-  async *readStream(stream: string, { from = 0, limit = Infinity }: ReadStreamOptions = {}): AsyncGenerator<RecordedEvent> {
+  async *readStream(
+    stream: string,
+    { from = 0, limit = Infinity }: ReadStreamOptions = {},
+  ): AsyncGenerator<RecordedEvent> {
     let left = limit;
     for (const event of this.#events) {
       if (left <= 0) return;

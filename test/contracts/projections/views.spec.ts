@@ -114,7 +114,14 @@ function logOf(
       const revision = (revisions.get(stream) ?? -1) + 1;
       revisions.set(stream, revision);
       const position = (index + 1) as Position;
-      return { ...encodeEvent(event, { ...metadata, ...about }), id: systemIds.next(), stream, revision, position, created: 0 };
+      return {
+        ...encodeEvent(event, { ...metadata, ...about }),
+        id: systemIds.next(),
+        stream,
+        revision,
+        position,
+        created: 0,
+      };
     }),
   );
 }
@@ -150,7 +157,8 @@ describe('queries', () => {
         ['workspace-c', { type: 'WorkspaceRetired', data: { reason: 'no use' } }],
       ),
     );
-    const ids = (filter: object) => views.workspaces({ limit: 10, ...filter }).items.map(({ state }) => state.workspaceId);
+    const ids = (filter: object) =>
+      views.workspaces({ limit: 10, ...filter }).items.map(({ state }) => state.workspaceId);
     expect(ids({})).toEqual(['a', 'b']);
     expect(ids({ definition: 'any' })).toEqual(['a', 'b', 'c']);
     expect(ids({ definition: 'retired', name: "'; DROP TABLE workspaces; --" })).toEqual(['c']);

@@ -9,7 +9,10 @@ export interface CommandUse {
 }
 
 /** The command that the event is an answer to; none for what host evidence brought. */
-export function commandUse({ stream, metadata }: KnownEvent): (CommandUse & { readonly commandId: CommandId }) | undefined {
+export function commandUse({
+  stream,
+  metadata,
+}: KnownEvent): (CommandUse & { readonly commandId: CommandId }) | undefined {
   const { commandId, commandDigest } = metadata;
   if (commandId === undefined || commandDigest === undefined) return undefined;
   return { commandId, stream, digest: commandDigest };

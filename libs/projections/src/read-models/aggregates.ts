@@ -34,8 +34,8 @@ export class Aggregates<State extends { readonly revision: number }, E> {
   }
 
   /** @throws OutOfOrder when the event is not the one after the aggregate's last (invariant I7) */
-  fold(id: string, recorded: Recorded<E> & { readonly stream: string }): void {
-    const aggregate = this.#find(id);
+  fold(recorded: Recorded<E> & { readonly stream: string; readonly id: string }): void {
+    const aggregate = this.#find(recorded.stream, recorded.id);
     const expected = aggregate.state.revision + 1;
     if (recorded.revision !== expected) {
       throw new OutOfOrder(`stream ${recorded.stream} continues with event ${recorded.revision}, expected ${expected}`);
@@ -65,11 +65,12 @@ export class Aggregates<State extends { readonly revision: number }, E> {
     this.#changed = [];
   }
 
-  #find(id: string): Aggregate<State> {
-    const young = this.#young.get(id);
+  /** By the stream's name, which every view looks up: a text's hash is computed once, a cut-out id's each time. */
+  #find(stream: string, id: string): Aggregate<State> {
+    const young = this.#young.get(stream);
     if (young !== undefined) return young;
-    const found = this.#old.get(id) ?? this.#load(id);
-    this.#young.set(id, found);
+    const found = this.#old.get(stream) ?? this.#load(id);
+    this.#young.set(stream, found);
     return found;
   }
 

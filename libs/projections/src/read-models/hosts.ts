@@ -28,7 +28,10 @@ export class Hosts implements ReadModel {
   readonly #all;
 
   constructor(db: Db, cachedStates: number) {
-    this.#aggregates = new Aggregates({ initial: unknownHost, evolve: evolveHost, load: (id) => this.get(id) }, cachedStates);
+    this.#aggregates = new Aggregates(
+      { initial: unknownHost, evolve: evolveHost, load: (id) => this.get(id) },
+      cachedStates,
+    );
     this.#rows = new RowBuffer(db, 'INSERT OR REPLACE INTO hosts', columns);
     const select = `SELECT state, updatedAt, (SELECT count(*) FROM workspaces WHERE workspaces.hostId = hosts.hostId) AS workspaces FROM hosts`;
     this.#get = db.prepare<[string], Stored>(`${select} WHERE hostId = ?`);
@@ -36,7 +39,7 @@ export class Hosts implements ReadModel {
   }
 
   fold(event: KnownEvent): void {
-    if (event.category === 'host') this.#aggregates.fold(event.id, event);
+    if (event.category === 'host') this.#aggregates.fold(event);
   }
 
   write(): void {

@@ -41,12 +41,15 @@ export class Images implements ReadModel {
       `${select} WHERE name = ? ORDER BY kind = 'available' DESC, updatedAt DESC, imageId LIMIT 1`,
     );
     this.#all = db.prepare<[], Stored>(`${select} ORDER BY name, imageId`);
-    this.#aggregates = new Aggregates({ initial: noImage, evolve: evolveImage, load: (id) => this.get(id) }, cachedStates);
+    this.#aggregates = new Aggregates(
+      { initial: noImage, evolve: evolveImage, load: (id) => this.get(id) },
+      cachedStates,
+    );
     this.#rows = new RowBuffer(db, 'INSERT OR REPLACE INTO images', columns);
   }
 
   fold(event: KnownEvent): void {
-    if (event.category === 'image') this.#aggregates.fold(event.id, event);
+    if (event.category === 'image') this.#aggregates.fold(event);
   }
 
   write(): void {

@@ -97,7 +97,9 @@ export class Operations implements ReadModel {
       values.push(workspaceId);
     }
     const select = this.#db
-      .prepare<SqlValue[], string>(`SELECT operation FROM operations WHERE ${where.join(' AND ')} ORDER BY position DESC LIMIT ?`)
+      .prepare<SqlValue[], string>(
+        `SELECT operation FROM operations WHERE ${where.join(' AND ')} ORDER BY position DESC LIMIT ?`,
+      )
       .pluck();
     return page(
       filter,
@@ -120,20 +122,20 @@ export class Operations implements ReadModel {
     const change = operationChange(event);
     if (change === undefined) return;
     if (change.kind === 'opened') {
-      const before = this.#latest.get(event.id);
+      const before = this.#latest.get(event.stream);
       if (before !== undefined) this.#before.push(before);
-      this.#latest.set(event.id, change.operation);
+      this.#latest.set(event.stream, change.operation);
       return;
     }
-    const operation = this.#find(event.id, change.requestId);
-    if (operation !== undefined) this.#latest.set(event.id, { ...operation, ...change.to });
+    const operation = this.#find(event, change.requestId);
+    if (operation !== undefined) this.#latest.set(event.stream, { ...operation, ...change.to });
   }
 
   /** The operation while it is under way. The first ending stands: what comes after it finds nothing. */
-  #find(workspaceId: string, requestId: string): OperationRow | undefined {
-    const latest = this.#latest.get(workspaceId);
+  #find({ stream, id }: DecodedWorkspaceEvent, requestId: string): OperationRow | undefined {
+    const latest = this.#latest.get(stream);
     if (latest !== undefined) return latest.requestId === requestId && latest.status === 'open' ? latest : undefined;
-    const stored = this.#open.get(workspaceId, requestId);
+    const stored = this.#open.get(id, requestId);
     return stored === undefined ? undefined : operationRow(stored);
   }
 }

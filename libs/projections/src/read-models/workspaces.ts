@@ -96,7 +96,9 @@ export class Workspaces implements ReadModel {
     this.#db = db;
     this.#aggregates = new Aggregates({ initial: unborn, evolve, load: (id) => this.get(id) }, cachedStates);
     this.#rows = new RowBuffer(db, 'INSERT OR REPLACE INTO workspaces', columns);
-    this.#get = db.prepare<[string], Stored>('SELECT state, paperState, updatedAt FROM workspaces WHERE workspaceId = ?');
+    this.#get = db.prepare<[string], Stored>(
+      'SELECT state, paperState, updatedAt FROM workspaces WHERE workspaceId = ?',
+    );
     this.#expiring = db.prepare<[number, number], Stored>(
       `SELECT state, paperState, updatedAt FROM workspaces
        WHERE expiresAt <= ? AND definition = 'active' ORDER BY expiresAt, workspaceId LIMIT ?`,
@@ -104,14 +106,25 @@ export class Workspaces implements ReadModel {
   }
 
   fold(event: KnownEvent): void {
-    if (event.category === 'workspace') this.#aggregates.fold(event.id, event);
+    if (event.category === 'workspace') this.#aggregates.fold(event);
   }
 
   write(): void {
     for (const { state, updatedAt } of this.#aggregates.takeChanged()) {
       const { paperState, definition, name, owner, holder, hostId, expiresAt } = workspaceKeys(state);
       const body = JSON.stringify(state);
-      this.#rows.add(state.workspaceId, paperState, definition, name, owner, holder, hostId, expiresAt, updatedAt, body);
+      this.#rows.add(
+        state.workspaceId,
+        paperState,
+        definition,
+        name,
+        owner,
+        holder,
+        hostId,
+        expiresAt,
+        updatedAt,
+        body,
+      );
     }
     this.#rows.write();
   }
@@ -129,7 +142,14 @@ export class Workspaces implements ReadModel {
   /** In order of id. */
   list(filter: WorkspaceFilter): Page<WorkspaceRow> {
     const { state, owner, holder, hostId, name, definition = 'active' } = filter;
-    const wanted = { paperState: state, owner, holder, hostId, name, definition: definition === 'any' ? undefined : definition };
+    const wanted = {
+      paperState: state,
+      owner,
+      holder,
+      hostId,
+      name,
+      definition: definition === 'any' ? undefined : definition,
+    };
     const { where, values } = conditions(wanted, 'workspaceId', startOf(filter, ''));
     const select = this.#db.prepare<SqlValue[], Stored>(
       `SELECT state, paperState, updatedAt FROM workspaces WHERE ${where} ORDER BY workspaceId LIMIT ?`,
