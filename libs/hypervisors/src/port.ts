@@ -71,7 +71,10 @@ export interface Hypervisor {
   readonly type: VmmType;
   /** Boots the tiny guest to its first heartbeat, or says why that cannot be done here. Leaves nothing behind. */
   probe(signal?: AbortSignal): Promise<ProbeResult>;
-  /** Prepares the directory for this epoch (overlays, leftovers of an older epoch removed). */
+  /**
+   * Prepares the directory for this epoch: what an older epoch left is removed, its guest with it, for the newer grant has made both leftovers.
+   * Again for the same epoch: nothing is touched. @throws WrongEpoch where a newer epoch was staged
+   */
   stage(spec: GuestSpec): Promise<void>;
   /**
    * Ensures a running guest: booted from `spec.boot`, or continued from a hot image.
@@ -91,9 +94,16 @@ export interface Hypervisor {
   stop(workspaceId: string, epoch: number, mode: 'graceful' | 'hard', graceMs: number): Promise<void>;
   /** Ensures absence and removes what the adapter keeps (`vmm-*`) in the directory. */
   undeploy(spec: Pick<GuestSpec, 'workspaceId' | 'epoch' | 'directory'>): Promise<void>;
-  /** What is true now. Never guesses: throws ObservationImpossible where the VMM cannot be asked. */
+  /**
+   * What is true now. A workspace that was neither staged, started nor adopted through this instance is absent, so `adopt` comes before it.
+   * Never guesses. @throws ObservationImpossible where the VMM cannot be asked, WrongEpoch where the guest is another epoch's
+   */
   observe(workspaceId: string, epoch: number): Promise<GuestObservation>;
-  /** After a restart of the agent: finds the guests that live on, by the workspaces' directories, and takes them under control again. */
+  /**
+   * The first call after a restart of the agent: finds the guests that live on, by the workspaces' directories, and takes them under control again.
+   * One entry for each workspace that was staged here, with the epoch that its guest has (not the spec's) and, where it is absent, the cause.
+   * @throws ObservationImpossible where it cannot be known whether a guest lives
+   */
   adopt(specs: readonly GuestSpec[]): Promise<readonly AdoptedGuest[]>;
   /** What happens to guests without being asked for, until the signal aborts. */
   events(signal: AbortSignal): AsyncIterable<GuestEvent>;

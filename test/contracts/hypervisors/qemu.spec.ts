@@ -1,5 +1,5 @@
 /** The contract, and what only a VMM with processes of its own can suffer. */
-import { access, readFile, writeFile } from 'node:fs/promises';
+import { access, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   createHypervisor,
@@ -143,6 +143,14 @@ describe.runIf(qemuIsHere)('a QEMU of its own', () => {
     await hypervisor.stop('w1', 1, 'hard', 0);
     await hypervisor.start(spec, image);
     expect(await afterBeats(hypervisor, spec, 1)).toContain(last + 1);
+  });
+
+  it('keeps no second name of a state that its guest has left behind', async () => {
+    await startBeating(spec);
+    await hypervisor.pause('w1', 1);
+    await hypervisor.serialise('w1', 1, join(bench.folder, 'a.hot'));
+    await hypervisor.unpause('w1', 1);
+    expect(await readdir(spec.directory)).not.toContain('vmm-last-saved');
   });
 
   it('that stands still is not called absent, and can still be stopped', async () => {

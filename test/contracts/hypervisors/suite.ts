@@ -108,7 +108,7 @@ export function hypervisorContract(type: VmmType): void {
         const refused = await hypervisor.start(spec).catch((error: unknown) => error);
         expect(refused).toBeInstanceOf(GuestNotStarted);
         expect(refused).toMatchObject({ stateIsBad: true });
-        expect(await hypervisor.observe('w1', 1)).toMatchObject({ power: 'absent' });
+        expect(await hypervisor.observe('w1', 1)).toEqual({ power: 'absent', cause: expect.any(String) as string });
       });
 
       it('does not blame the image for a kernel that is not there', async () => {
@@ -382,6 +382,17 @@ export function hypervisorContract(type: VmmType): void {
           { workspaceId: 'w1', epoch: 5, kind: 'exited', detail: expect.any(String) as string },
         ]);
         expect(await heartbeatsOf(hypervisor, spec)).toEqual([1, 2, 3]);
+      });
+
+      it('is told of once however often it is looked at meanwhile', async () => {
+        const heard = collectEvents(hypervisor);
+        const spec = await stage('w1', { commandLine: 'beats=1' });
+        await hypervisor.start(spec);
+        await until('its absence', async () => (await hypervisor.observe('w1', 1)).power === 'absent');
+        await until('an event', () => heard.events.length > 0);
+        await hypervisor.observe('w1', 1);
+        await heard.stop();
+        expect(heard.events).toHaveLength(1);
       });
 
       it('is told to every listener, and to none that has left', async () => {

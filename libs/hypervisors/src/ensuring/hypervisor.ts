@@ -30,7 +30,7 @@ import type {
 import { CONSOLE_FILE } from '../files/names.js';
 import { EventFeed } from './event-feed.js';
 import { bootTinyGuest } from './probe.js';
-import type { GuestIdentity, Machine, MachineHandle, Marker, Vmm, VmmIdentity } from './vmm.js';
+import type { Ending, GuestIdentity, Machine, MachineHandle, Marker, Vmm, VmmIdentity } from './vmm.js';
 
 /** The tiny guest needs well under a second. Whatever takes longer than this accelerates nothing, and a surer one is tried next … */
 const PATIENCE_MS = 2_000;
@@ -40,8 +40,9 @@ const LAST_PATIENCE_MS = 15_000;
 /** What is known of one workspace's guest on this host. */
 interface Guest {
   readonly identity: GuestIdentity;
-  /** Null where there is no machine; then `cause` may say why. */
+  /** Null where there is no machine in hand. */
   machine: Machine | null;
+  /** Null where there is no machine at all; then `cause` may say why. */
   handle: MachineHandle | null;
   cause: string | null;
   /** The last write of the marker: writes keep their order. */
@@ -59,6 +60,8 @@ export class EnsuringHypervisor implements Hypervisor {
   readonly type: VmmType;
   readonly #guests = new Map<string, Guest>();
   readonly #feed = new EventFeed();
+  /** Machines whose end was asked for. */
+  readonly #dismissed = new WeakSet<Machine>();
   #identity: Promise<VmmIdentity> | undefined;
   /** What the probe has proven; until then the accelerator that always works is taken. */
   #proven: string | undefined;
@@ -103,7 +106,7 @@ export class EnsuringHypervisor implements Hypervisor {
     const known = await this.#recall(spec);
     if (known !== undefined && known.identity.epoch > spec.epoch) throw wrongEpoch(known, spec.epoch);
     if (known !== undefined && known.identity.epoch === spec.epoch) return;
-    if (known !== undefined) await this.#takePower(known);
+    if (known?.machine) await this.#dismiss(known, known.machine);
     await this.vmm.markers.sweep(spec.directory, true);
     const guest: Guest = {
       identity: identityOf(spec),
@@ -122,7 +125,9 @@ export class EnsuringHypervisor implements Hypervisor {
     if (there?.power === 'paused') return this.#unfreeze(there);
 
     await this.stage(spec);
-    const identity = await this.#identify();
+    const identity = await this.#identify().catch((cause: unknown) => {
+      throw new GuestNotStarted(message(cause), false, { cause });
+    });
     if (from !== undefined) refuseForeign(from, this.type, identity);
     const guest = this.#guests.get(spec.workspaceId)!;
     await this.#powerOn(guest, spec, identity, from);
@@ -155,17 +160,9 @@ export class EnsuringHypervisor implements Hypervisor {
   async stop(workspaceId: string, epoch: number, mode: 'graceful' | 'hard', graceMs: number): Promise<void> {
     const living = await this.#look(this.#guests.get(workspaceId), epoch);
     if (living === undefined) return;
-    const { guest, machine } = living;
-    // From here on its end is asked for, so it is no event.
-    guest.machine = null;
-    try {
+    await this.#dismiss(living.guest, living.machine, async () => {
       if (mode === 'graceful') await this.#awaitShutDown(living, graceMs);
-      await machine.takePower();
-    } catch (error) {
-      guest.machine = machine;
-      throw error;
-    }
-    await this.#markAbsent(guest, null);
+    });
   }
 
   async undeploy(spec: Pick<GuestSpec, 'workspaceId' | 'epoch' | 'directory'>): Promise<void> {
@@ -216,7 +213,10 @@ export class EnsuringHypervisor implements Hypervisor {
   /** What is known of the workspace's guest: from memory, else from the marker in its directory, whose machine is then sought. */
   async #recall(spec: Pick<GuestSpec, 'workspaceId' | 'directory'>): Promise<Guest | undefined> {
     const known = this.#guests.get(spec.workspaceId);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      await this.#settle(known);
+      return known;
+    }
     const marker = await this.vmm.markers.read(spec.directory);
     if (marker === undefined) return undefined;
     if (marker.workspaceId !== spec.workspaceId) {
@@ -227,19 +227,25 @@ export class EnsuringHypervisor implements Hypervisor {
     const { workspaceId, epoch, memoryMiB, cpus, handle, cause } = marker;
     const identity = { workspaceId, epoch, memoryMiB, cpus, directory: spec.directory };
     const guest: Guest = { identity, machine: null, handle, cause, written: Promise.resolve() };
-    if (handle !== null) {
-      const found = await this.vmm.find(identity, handle);
-      if ('absent' in found) await this.#markAbsent(guest, found.absent);
-      else this.#take(guest, found);
-    }
+    await this.#settle(guest);
     this.#guests.set(workspaceId, guest);
     return guest;
   }
 
+  /** Finds the machine that a handle speaks of and that is not in hand: another agent's, or one whose start ended in doubt. */
+  async #settle(guest: Guest): Promise<void> {
+    if (guest.machine !== null || guest.handle === null) return;
+    const found = await this.vmm.find(guest.identity, guest.handle);
+    if ('absent' in found) await this.#markAbsent(guest, found.absent);
+    else this.#take(guest, found);
+  }
+
   /** What is true of the guest's machine; undefined where there is none. @throws WrongEpoch for a machine of another epoch */
   async #look(guest: Guest | undefined, epoch: number): Promise<Living | undefined> {
-    const machine = guest?.machine;
-    if (guest === undefined || machine === null || machine === undefined) return undefined;
+    if (guest === undefined) return undefined;
+    await this.#settle(guest);
+    const { machine } = guest;
+    if (machine === null) return undefined;
     const seen = await machine.observe();
     if (seen.power === 'absent') {
       if (guest.machine === machine) await this.#markAbsent(guest, seen.cause ?? null);
@@ -265,10 +271,8 @@ export class EnsuringHypervisor implements Hypervisor {
     } catch (error) {
       if (error instanceof GuestNotStarted || error instanceof IncompatibleHotImage) {
         await this.#markAbsent(guest, error.message);
-      } else {
-        // Whether something runs is open: forget the guest, so that the next look goes by the marker and finds out.
-        this.#guests.delete(spec.workspaceId);
       }
+      // After any other error it is open whether something runs: the handle stays, and the next look goes by it.
       throw error;
     }
   }
@@ -277,17 +281,21 @@ export class EnsuringHypervisor implements Hypervisor {
   #take(guest: Guest, machine: Machine): void {
     guest.machine = machine;
     void machine.ended.then((ending) => {
-      // Asked for, or already seen by a look, or no longer ours to tell of.
-      if (guest.machine !== machine || this.#closed) return;
+      if (this.#dismissed.has(machine) || this.#closed) return;
       const { workspaceId, epoch } = guest.identity;
-      this.#markAbsent(guest, ending.detail).catch((error: unknown) =>
-        this.deps.logger.warn(
-          { workspaceId, epoch, error: message(error) },
-          'the end of a guest could not be written down',
-        ),
-      );
+      // A look may have found it absent already, and a new machine may stand in its place.
+      if (guest.machine === machine) this.#markEnded(guest, ending);
       this.#feed.publish({ workspaceId, epoch, ...ending });
     });
+  }
+
+  #markEnded(guest: Guest, ending: Ending): void {
+    this.#markAbsent(guest, ending.detail).catch((error: unknown) =>
+      this.deps.logger.warn(
+        { ...guest.identity, error: message(error) },
+        'the end of a guest could not be written down',
+      ),
+    );
   }
 
   async #unfreeze({ guest, machine }: Living): Promise<void> {
@@ -312,14 +320,14 @@ export class EnsuringHypervisor implements Hypervisor {
     }
   }
 
-  async #takePower(guest: Guest): Promise<void> {
-    const machine = guest.machine;
-    if (machine === null) return;
-    guest.machine = null;
+  /** Ends a machine because that was asked for, so its end is no event; `farewell` comes before its power is taken. */
+  async #dismiss(guest: Guest, machine: Machine, farewell?: () => Promise<void>): Promise<void> {
+    this.#dismissed.add(machine);
     try {
+      await farewell?.();
       await machine.takePower();
     } catch (error) {
-      guest.machine = machine;
+      this.#dismissed.delete(machine);
       throw error;
     }
     await this.#markAbsent(guest, null);

@@ -193,7 +193,12 @@ export class QemuMachine implements Machine {
 
   async #repeatLastSaved(file: string): Promise<void> {
     const last = this.#lastSaved();
-    await verifyHotImage({ file: last, ...this.parts.shape }, this.parts.shape);
+    await verifyHotImage({ file: last, ...this.parts.shape }, this.parts.shape).catch((cause: unknown) => {
+      throw new Error(
+        'QEMU writes a state once and its only copy is gone; the guest must run before it can be serialised',
+        { cause },
+      );
+    });
     const unfinished = `${file}.unfinished`;
     await giveSecondName(last, unfinished);
     await moveDurably(unfinished, file);

@@ -107,9 +107,10 @@ class V86 implements Vmm {
     });
   }
 
-  /** Machines of this adapter are in its memory, so one that has to be sought is another holder's. */
+  /** Machines of this adapter are in its memory: one that has to be sought is another holder's, or was never begun. */
   async find(guest: GuestIdentity, handle: MachineHandle): Promise<{ readonly absent: string }> {
     const { holder, pid, startTicks } = handle as { holder: string; pid: number; startTicks: string };
+    if (holder === this.#holder) return { absent: 'its machine was never begun' };
     const elsewhere = pid !== process.pid && startTicks !== '' && (await isAlive({ pid, startTicks }));
     if (elsewhere || openHolders.has(holder)) {
       throw new ObservationImpossible(
