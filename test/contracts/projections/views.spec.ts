@@ -358,6 +358,37 @@ describe('the file', () => {
     );
   });
 
+  test('views of a log that was replaced by another with the same streams are made anew', async () => {
+    await caughtUpThenClosed(logOf(['workspace-a', created('a', 'old')]));
+    const views = await following(logOf(['workspace-a', created('a', 'new')]));
+    expect(views.workspace('a')?.state.description.name).toBe('new');
+  });
+
+  test('a batch that cannot be written leaves no trace, and is folded again', async () => {
+    const log = siteLog(400);
+    const store = new LogInMemory(log.slice(0, 200));
+    await caughtUpThenClosed(store);
+    const before = canonicalDigest(file);
+    const views = await open(store);
+    // The last table written refuses: what the batch wrote into the others must go again.
+    views.withTables((db) =>
+      db.exec(`CREATE TRIGGER full BEFORE INSERT ON commands BEGIN SELECT RAISE(ABORT, 'disk full'); END`),
+    );
+    store.publish(log.slice(200));
+    await expect(views.run(never)).rejects.toThrow('disk full');
+    expect(views.position()).toBe(200);
+    expect(canonicalDigest(views)).toBe(before);
+    views.withTables((db) => db.exec('DROP TRIGGER full'));
+    const stop = new AbortController();
+    const running = views.run(stop.signal);
+    await views.waitFor(400 as Position, never);
+    stop.abort();
+    await running;
+    const rebuilt = join(folder, 'rebuilt.db');
+    await rebuildViews({ file: rebuilt, store });
+    expect(canonicalDigest(views)).toBe(canonicalDigest(rebuilt));
+  });
+
   test('only one at a time has the file, and a rebuild waits for nobody', async () => {
     const store = new LogInMemory(siteLog(100));
     await following(store);
