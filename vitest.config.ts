@@ -32,7 +32,7 @@ export default defineConfig({
           include: ['test/{e2e,faults}/**/*.spec.ts'],
           environment: 'node',
           fileParallelism: false,
-          testTimeout: 300_000,
+          testTimeout: 60_000,
           hookTimeout: 120_000,
         },
       },

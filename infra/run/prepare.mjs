@@ -85,7 +85,9 @@ function refuseOldNode() {
   const version = spawnSync(nodeBinary(), ['--version'], { encoding: 'utf8' }).stdout.trim();
   const [major, minor] = version.slice(1).split('.').map(Number);
   if (major > 22 || (major === 22 && minor >= 15)) return;
-  console.error(`workspace-ledger needs Node 22.15 or newer; no pinned Node exists for this platform and its own is ${version}`);
+  console.error(
+    `workspace-ledger needs Node 22.15 or newer; no pinned Node exists for this platform and its own is ${version}`,
+  );
   process.exit(1);
 }
 

@@ -34,10 +34,15 @@ for (const [name, path, type] of sources) {
     skipTypeCheck: true,
     sortProps: true,
   }).createSchema(type);
-  settle(`schemas/${name}.schema.json`, `${JSON.stringify({ $id: `urn:workspace-ledger:schema:${name}`, ...schema }, null, 2)}\n`);
+  settle(
+    `schemas/${name}.schema.json`,
+    `${JSON.stringify({ $id: `urn:workspace-ledger:schema:${name}`, ...schema }, null, 2)}\n`,
+  );
 }
 if (existsSync(join(root, 'dist/apps/standalone/src/openapi.js'))) {
-  const openapi = execFileSync(process.execPath, [join(root, 'dist/apps/standalone/src/openapi.js')], { encoding: 'utf8' });
+  const openapi = execFileSync(process.execPath, [join(root, 'dist/apps/standalone/src/openapi.js')], {
+    encoding: 'utf8',
+  });
   settle('schemas/openapi.json', openapi);
 } else if (check) {
   console.error('schemas/openapi.json was not compared: build first (npm run build)');

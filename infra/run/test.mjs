@@ -13,4 +13,8 @@ if (debianRoot) {
   if (provisioned !== 0) process.exit(provisioned);
 }
 await build();
-process.exitCode = await run(nodeBinary(), [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...process.argv.slice(2)]);
+process.exitCode = await run(nodeBinary(), [
+  join(root, 'node_modules/vitest/vitest.mjs'),
+  'run',
+  ...process.argv.slice(2),
+]);

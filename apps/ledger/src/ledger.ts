@@ -83,17 +83,47 @@ export class Ledger {
     this.commands = new WorkspaceCommands(streams, worldOf(streams, views), commandIds, options.policy, clock);
     this.imagePool = new ImagePool(streams, images, clock, ids);
     this.consoles = new Consoles(bus, options.consoleTimeoutMs);
-    this.hostWatch = new HostWatch(streams, bus, () => views.hosts().map(({ state }) => state), options.hosts, clock, timers, ids, logger);
+    this.hostWatch = new HostWatch(
+      streams,
+      bus,
+      () => views.hosts().map(({ state }) => state),
+      options.hosts,
+      clock,
+      timers,
+      ids,
+      logger,
+    );
     const witnesses = new Witnesses(clock);
     const listeners = {
       count: (what: Parameters<Metrics['countEvidence']>[0]) => this.metrics.countEvidence(what),
       imageCorrupted: (state: WorkspaceState, evidence: string) => this.imagePool.reportCorruption(state, evidence),
     };
     this.intake = new Intake(streams, bus, witnesses, listeners, clock, ids, logger);
-    const intents = { open: () => ({ workspaceIds: views.openOperations().map((row) => row.workspaceId), position: views.position() }) };
+    const intents = {
+      open: () => ({ workspaceIds: views.openOperations().map((row) => row.workspaceId), position: views.position() }),
+    };
     const markUnknown = (workspaceId: WorkspaceId, reason: string) => this.markUnknown(workspaceId, reason);
-    this.dispatcher = new Dispatcher(store, streams, intents, bus, witnesses, markUnknown, options.dispatch, clock, timers, ids, logger);
-    this.lifetimes = new Lifetimes(this.commands, (now) => views.expiring(now).map(({ state }) => state), options.lifetimesEveryMs, clock, timers, logger);
+    this.dispatcher = new Dispatcher(
+      store,
+      streams,
+      intents,
+      bus,
+      witnesses,
+      markUnknown,
+      options.dispatch,
+      clock,
+      timers,
+      ids,
+      logger,
+    );
+    this.lifetimes = new Lifetimes(
+      this.commands,
+      (now) => views.expiring(now).map(({ state }) => state),
+      options.lifetimesEveryMs,
+      clock,
+      timers,
+      logger,
+    );
   }
 
   /** Aborts when the ledger ends: whoever follows the log for a client lets go then. */
@@ -117,7 +147,12 @@ export class Ledger {
       const head = await store.head();
       await Promise.race([views.waitFor(head, stop), projecting]);
       if (!stop.aborted) {
-        loops.push(this.dispatcher.run(stop), this.intake.run(stop), this.hostWatch.run(stop), this.lifetimes.run(stop));
+        loops.push(
+          this.dispatcher.run(stop),
+          this.intake.run(stop),
+          this.hostWatch.run(stop),
+          this.lifetimes.run(stop),
+        );
         this.ready = true;
       }
       await Promise.all(loops);
@@ -131,7 +166,13 @@ export class Ledger {
 
   private async markUnknown(workspaceId: WorkspaceId, reason: string): Promise<void> {
     const commandId = this.ports.ids.next() as never;
-    await this.commands.execute({ verb: 'mark-unknown', workspaceId, body: { reason }, commandId, principal: ledgerItself });
+    await this.commands.execute({
+      verb: 'mark-unknown',
+      workspaceId,
+      body: { reason },
+      commandId,
+      principal: ledgerItself,
+    });
   }
 }
 
@@ -146,4 +187,3 @@ function worldOf(streams: Streams, views: Views): World {
     workspace: async (id) => (await streams.workspace(id)).state,
   };
 }
-

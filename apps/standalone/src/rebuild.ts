@@ -18,10 +18,18 @@ async function rebuild(): Promise<number> {
   const store = await openEmbeddedStore({ file: log, clock: systemClock, logger });
   try {
     const before = await caughtUp(file, store, logger);
-    const { events, position } = await rebuildViews({ file, store, onProgress: (done) => process.stderr.write(`\r${done.events} events `) });
+    const { events, position } = await rebuildViews({
+      file,
+      store,
+      onProgress: (done) => process.stderr.write(`\r${done.events} events `),
+    });
     const after = canonicalDigest(file);
     say(`\rrebuilt from ${events} events, up to position ${position}`);
-    say(before === after ? `the same as before: sha256 ${after}` : `DIFFERENT from before: sha256 ${before}, now ${after}`);
+    say(
+      before === after
+        ? `the same as before: sha256 ${after}`
+        : `DIFFERENT from before: sha256 ${before}, now ${after}`,
+    );
     return before === after ? 0 : 1;
   } finally {
     await store.close();
@@ -29,7 +37,11 @@ async function rebuild(): Promise<number> {
 }
 
 /** The digest of the present views, brought up to the log's head first so that both sides speak of the same events. */
-async function caughtUp(file: string, store: Parameters<typeof openViews>[0]['store'], logger: Parameters<typeof openViews>[0]['logger']): Promise<string> {
+async function caughtUp(
+  file: string,
+  store: Parameters<typeof openViews>[0]['store'],
+  logger: Parameters<typeof openViews>[0]['logger'],
+): Promise<string> {
   const views = await openViews({ file, store, logger });
   const stop = new AbortController();
   const running = views.run(stop.signal);

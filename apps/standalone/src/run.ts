@@ -12,10 +12,13 @@ const usage = 2;
 export async function run(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const table = settingTable(measureMachine(environment.VW_DATA ?? './var'));
   if (args.includes('--help') || args.includes('-h')) {
-    say(`Runs the ledger and one host agent until Ctrl-C.\n\nSettings (variable, key in vw.yaml, meaning, default):\n${describeSettings(table)}`);
+    say(
+      `Runs the ledger and one host agent until Ctrl-C.\n\nSettings (variable, key in vw.yaml, meaning, default):\n${describeSettings(table)}`,
+    );
     return 0;
   }
-  if (args.length > 0) return complain(`there is no argument ${args.join(' ')}; settings are variables, see --help`, usage);
+  if (args.length > 0)
+    return complain(`there is no argument ${args.join(' ')}; settings are variables, see --help`, usage);
   try {
     const settings = loadSettings(table, environment);
     const logger = createLogger(settings.logLevel);

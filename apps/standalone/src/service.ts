@@ -47,7 +47,11 @@ const builtIn = { name: 'heartbeat', kind: 'kernel', architecture: 'x86' } as co
  * @param progress told, in a few words, of each step that may take a while
  * @throws StoreInUse when another instance has the data; StoreUnavailable, ImageRepositoryUnavailable when the disk says no
  */
-export async function openService(settings: Settings, logger: Logger, progress: (step: string) => void): Promise<Service> {
+export async function openService(
+  settings: Settings,
+  logger: Logger,
+  progress: (step: string) => void,
+): Promise<Service> {
   const closing: (() => Promise<void> | void)[] = [];
   const closeAll = async () => {
     for (let each = closing.pop(); each !== undefined; each = closing.pop()) await each();
@@ -66,7 +70,11 @@ export async function openService(settings: Settings, logger: Logger, progress: 
     const views = await openViews({ file: at.views, store, logger });
     closing.push(() => views.close());
 
-    const options = { ...defaultLedgerTiming, policy: { ...defaultPolicy, ...policyOf(settings) }, uploads: at.uploads };
+    const options = {
+      ...defaultLedgerTiming,
+      policy: { ...defaultPolicy, ...policyOf(settings) },
+      uploads: at.uploads,
+    };
     const ledger = new Ledger({ store, views, bus, images, clock, timers, ids, logger }, options);
     ledger.metrics.watch('vw_log_position', 'The last position of the log that the views show', () => views.position());
     await addBuiltInImage(ledger, at.uploads);

@@ -85,10 +85,19 @@ export interface WorkspaceView {
     | { kind: 'shutdown' | 'running' | 'paused' }
     | { kind: 'serialised'; guest: 'in-memory' | 'none'; hotImage: HotImageView }
     | { kind: 'unknown'; lastKnown: string; since: string };
-  integrity: { kind: 'ok' } | { kind: 'suspect'; cause: string } | { kind: 'corrupted'; attempted: string; evidence: string };
+  integrity:
+    { kind: 'ok' } | { kind: 'suspect'; cause: string } | { kind: 'corrupted'; attempted: string; evidence: string };
   intent:
     | { kind: 'none' }
-    | { kind: string; requestId: string; hostId: string; epoch: number; since: string; deadline: string; cancelRequested: boolean };
+    | {
+        kind: string;
+        requestId: string;
+        hostId: string;
+        epoch: number;
+        since: string;
+        deadline: string;
+        cancelRequested: boolean;
+      };
   createdAt: string;
   updatedAt: string;
   expiresAt: string | null;

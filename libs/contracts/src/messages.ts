@@ -93,9 +93,7 @@ export interface Task {
 }
 
 /** What comes to a host on `vw.task.<hostId>`: work, or the acknowledgement of evidence. */
-export type HostMessage =
-  | { type: 'task'; task: Task }
-  | { type: 'acknowledged'; hostId: Id; bootId: Id; seq: Count };
+export type HostMessage = { type: 'task'; task: Task } | { type: 'acknowledged'; hostId: Id; bootId: Id; seq: Count };
 
 export type FailureClass = 'host' | 'vmm' | 'guest' | 'image' | 'corrupt' | 'cancelled' | 'stale-epoch';
 

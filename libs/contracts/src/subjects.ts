@@ -3,7 +3,8 @@
 const token = /^[A-Za-z0-9_-]{1,64}$/;
 
 function safe(id: string): string {
-  if (!token.test(id)) throw new RangeError(`an id in a subject has 1 to 64 of A-Z a-z 0-9 _ -, not ${JSON.stringify(id)}`);
+  if (!token.test(id))
+    throw new RangeError(`an id in a subject has 1 to 64 of A-Z a-z 0-9 _ -, not ${JSON.stringify(id)}`);
   return id;
 }
 

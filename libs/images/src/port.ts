@@ -32,7 +32,11 @@ export interface ImageRepository {
    * bytes under another name have a manifest of their own. Nothing is visible before all of it is durable.
    * @throws ImageRefused (name, kind, no regular file), ImageTooLarge, ImageRepositoryUnavailable (disk full, read-only)
    */
-  put(file: string, image: { readonly kind: ImageKind; readonly name: string }, signal?: AbortSignal): Promise<ImageManifest>;
+  put(
+    file: string,
+    image: { readonly kind: ImageKind; readonly name: string },
+    signal?: AbortSignal,
+  ): Promise<ImageManifest>;
   /** The manifest of the name these bytes were first put under. @throws ImageRefused, ImageNotFound, ImageCorrupted (no manifest can be read) */
   get(digest: string): Promise<ImageManifest>;
   /** By name, newest first. @throws ImageRefused */

@@ -13,7 +13,10 @@ export function encode(payload: Payload): string {
   const text = jsonOf(payload);
   const sizeBytes = Buffer.byteLength(text);
   if (sizeBytes > LARGEST_PAYLOAD_BYTES) {
-    throw new BusRefused('PAYLOAD_TOO_LARGE', `a payload of ${sizeBytes} bytes is over the limit of ${LARGEST_PAYLOAD_BYTES}`);
+    throw new BusRefused(
+      'PAYLOAD_TOO_LARGE',
+      `a payload of ${sizeBytes} bytes is over the limit of ${LARGEST_PAYLOAD_BYTES}`,
+    );
   }
   return text;
 }

@@ -51,7 +51,8 @@ export interface Bus {
   close(): Promise<void>;
 }
 
-export type Refusal = 'BAD_SUBJECT' | 'NOT_DURABLE' | 'SUBJECT_TAKEN' | 'BAD_PAYLOAD' | 'PAYLOAD_TOO_LARGE' | 'BAD_MESSAGE_ID';
+export type Refusal =
+  'BAD_SUBJECT' | 'NOT_DURABLE' | 'SUBJECT_TAKEN' | 'BAD_PAYLOAD' | 'PAYLOAD_TOO_LARGE' | 'BAD_MESSAGE_ID';
 
 /** The caller asked for what no bus will do. Asking again is no remedy. */
 export class BusRefused extends Error {

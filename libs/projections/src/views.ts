@@ -141,7 +141,10 @@ export class Views {
     return this.#read(() => this.#models.workspaces.locks(filter));
   }
 
-  /** Active workspaces whose lifetime ended at the instant or before and that are not yet expired, the longest overdue first. */
+  /**
+   * Active workspaces whose lifetime ended at the instant or before, and that are not yet recorded as expired or still on a host;
+   * the longest overdue first.
+   */
   expiring(before: Instant, limit = 1000): WorkspaceRow[] {
     return this.#read(() => this.#models.workspaces.expiring(before, limit));
   }

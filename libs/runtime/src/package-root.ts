@@ -8,7 +8,8 @@ export function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'nest-cli.json'))) {
     const above = dirname(folder);
-    if (above === folder) throw new Error('nest-cli.json is in no folder above this file: the installation is incomplete');
+    if (above === folder)
+      throw new Error('nest-cli.json is in no folder above this file: the installation is incomplete');
     folder = above;
   }
   return folder;

@@ -10,7 +10,8 @@ export interface SchemaFault {
   readonly message: string;
 }
 
-export type Judged<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly faults: readonly SchemaFault[] };
+export type Judged<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly faults: readonly SchemaFault[] };
 
 /**
  * Compiles `schemas/<name>.schema.json` (JSON Schema draft 7). The guard never changes the value it judges.

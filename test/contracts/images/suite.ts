@@ -129,7 +129,9 @@ export function imageRepositoryContract(name: string, prepare: () => Promise<Rep
       it('two puts of the same bytes at once, through two openings, are one image', async () => {
         const source = await file(randomBytes(2 * MIB));
         const other = await reopen();
-        const puts = await Promise.all([repository, other, repository, other].map((each) => each.put(source, disk('base'))));
+        const puts = await Promise.all(
+          [repository, other, repository, other].map((each) => each.put(source, disk('base'))),
+        );
         expect(new Set(puts.map(({ digest }) => digest)).size).toBe(1);
         expect(await repository.list()).toHaveLength(1);
         await repository.verify(puts[0]!.digest);
@@ -188,7 +190,20 @@ export function imageRepositoryContract(name: string, prepare: () => Promise<Rep
 
       it('names that could leave the directory, hide, or be anything but a name', async () => {
         const source = await file('x');
-        for (const name of ['', '.', '..', '.hidden', 'a/b', '../x', 'a\\b', 'a b', 'é', 'x\n', 'x\u0000', 'x'.repeat(129)]) {
+        for (const name of [
+          '',
+          '.',
+          '..',
+          '.hidden',
+          'a/b',
+          '../x',
+          'a\\b',
+          'a b',
+          'é',
+          'x\n',
+          'x\u0000',
+          'x'.repeat(129),
+        ]) {
           await expect(repository.put(source, disk(name)), name).rejects.toMatchObject({
             name: ImageRefused.name,
             reason: 'BAD_NAME',
@@ -307,14 +322,15 @@ export function imageRepositoryContract(name: string, prepare: () => Promise<Rep
         for (const abort of [
           (stop: AbortController) => stop.abort(reason),
           async (stop: AbortController) => {
-            while ((await readdir(join(folder, 'staged'))).length === 0) await new Promise((resolve) => setImmediate(resolve));
+            while ((await readdir(join(folder, 'staged'))).length === 0)
+              await new Promise((resolve) => setImmediate(resolve));
             stop.abort(reason);
           },
         ]) {
           const stop = new AbortController();
           const fetching = repository.fetch(digest, target(), stop.signal);
           fetching.catch(() => undefined);
-          await abort(stop);
+          await Promise.resolve(abort(stop));
           await expect(fetching).rejects.toBe(reason);
           expect(await readdir(join(folder, 'staged'))).toEqual([]);
         }
@@ -329,7 +345,9 @@ export function imageRepositoryContract(name: string, prepare: () => Promise<Rep
         for (const delayMs of [0, 40, 120]) {
           const program = runProgram(place.putter.file, ...place.putter.args, source);
           await program.printed(1);
-          await expect.poll(async () => (await place.leftovers()).length, { interval: 1, timeout: 20_000 }).toBeGreaterThan(0);
+          await expect
+            .poll(async () => (await place.leftovers()).length, { interval: 1, timeout: 20_000 })
+            .toBeGreaterThan(0);
           await new Promise((resolve) => setTimeout(resolve, delayMs));
           await program.kill();
           if ((await place.leftovers()).length > 0) interrupted += 1;
@@ -352,7 +370,9 @@ export function imageRepositoryContract(name: string, prepare: () => Promise<Rep
         const program = runProgram(place.putter.file, ...place.putter.args, source);
         await program.printed(1);
         for (let round = 0; round < 5; round++) {
-          await expect.poll(async () => (await place.leftovers()).length, { interval: 1, timeout: 20_000 }).toBeGreaterThan(0);
+          await expect
+            .poll(async () => (await place.leftovers()).length, { interval: 1, timeout: 20_000 })
+            .toBeGreaterThan(0);
           await reopen();
         }
         await program.printed(4);
@@ -377,7 +397,10 @@ export function imageRepositoryContract(name: string, prepare: () => Promise<Rep
         await repository.put(await file(randomBytes(1000)), disk('small'));
         const before = await repository.list();
         const failed = repository.put(await file(randomBytes(5 * MIB)), disk('large'));
-        await expect(failed).rejects.toMatchObject({ name: ImageRepositoryUnavailable.name, cause: { code: 'ENOSPC' } });
+        await expect(failed).rejects.toMatchObject({
+          name: ImageRepositoryUnavailable.name,
+          cause: { code: 'ENOSPC' },
+        });
         expect(await place.leftovers()).toEqual([]);
         expect(await repository.list()).toEqual(before);
         expect(small.sizeBytes).toBe(1000);
@@ -398,7 +421,10 @@ export function imageRepositoryContract(name: string, prepare: () => Promise<Rep
       it('a place to fetch to that is not there', async () => {
         const { digest } = await repository.put(await file('here'), disk('here'));
         const failed = repository.fetch(digest, join(folder, 'nowhere', 'disk.raw'));
-        await expect(failed).rejects.toMatchObject({ name: ImageRepositoryUnavailable.name, cause: { code: 'ENOENT' } });
+        await expect(failed).rejects.toMatchObject({
+          name: ImageRepositoryUnavailable.name,
+          cause: { code: 'ENOENT' },
+        });
         expect(existsSync(join(folder, 'nowhere'))).toBe(false);
       });
     });

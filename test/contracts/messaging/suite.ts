@@ -246,7 +246,10 @@ export function busContract(name: string, prepare: () => Promise<BusUnderTest>):
           );
         }
         for (let n = 0; n < 40; n++) {
-          expect(await bus.request('vw.command.deploy', { n }, 5_000)).toEqual({ subject: 'vw.command.deploy', echo: n });
+          expect(await bus.request('vw.command.deploy', { n }, 5_000)).toEqual({
+            subject: 'vw.command.deploy',
+            echo: n,
+          });
         }
         expect(served[0]! + served[1]!).toBe(40);
         expect(Math.min(...served)).toBeGreaterThan(0);
@@ -384,12 +387,20 @@ export function busContract(name: string, prepare: () => Promise<BusUnderTest>):
       for (const payload of [cyclic, { big: 1n }, [], 'text', null, undefined]) {
         await expect(bus.publish('vw.task.h1', payload as Payload)).rejects.toEqual(refused('BAD_PAYLOAD'));
       }
-      await expect(bus.publish('vw.task.h1', { text: 'é'.repeat(530_000) })).rejects.toEqual(refused('PAYLOAD_TOO_LARGE'));
+      await expect(bus.publish('vw.task.h1', { text: 'é'.repeat(530_000) })).rejects.toEqual(
+        refused('PAYLOAD_TOO_LARGE'),
+      );
       await expect(bus.publish('vw.task.h1', {}, { messageId: '' })).rejects.toEqual(refused('BAD_MESSAGE_ID'));
-      await expect(bus.consume('feed', 'vw.heartbeat.h1', async () => ack, signal)).rejects.toEqual(refused('NOT_DURABLE'));
+      await expect(bus.consume('feed', 'vw.heartbeat.h1', async () => ack, signal)).rejects.toEqual(
+        refused('NOT_DURABLE'),
+      );
       collect(bus, 'agent', 'vw.task.h1');
-      await expect(bus.consume('thief', 'vw.task.*', async () => ack, signal)).rejects.toEqual(refused('SUBJECT_TAKEN'));
-      await expect(bus.consume('agent', 'vw.task.h2', async () => ack, signal)).rejects.toEqual(refused('SUBJECT_TAKEN'));
+      await expect(bus.consume('thief', 'vw.task.*', async () => ack, signal)).rejects.toEqual(
+        refused('SUBJECT_TAKEN'),
+      );
+      await expect(bus.consume('agent', 'vw.task.h2', async () => ack, signal)).rejects.toEqual(
+        refused('SUBJECT_TAKEN'),
+      );
     });
 
     it('closing waits for running handlers, which may still publish, and refuses what comes after', async () => {
@@ -411,9 +422,9 @@ export function busContract(name: string, prepare: () => Promise<BusUnderTest>):
       await bus.close();
       await expect(bus.publish('vw.task.h1', {})).rejects.toBeInstanceOf(BusUnavailable);
       await expect(bus.request('vw.command.deploy', {}, 10)).rejects.toBeInstanceOf(BusUnavailable);
-      await expect(bus.consume('agent', 'vw.task.h1', async () => ack, new AbortController().signal)).rejects.toBeInstanceOf(
-        BusUnavailable,
-      );
+      await expect(
+        bus.consume('agent', 'vw.task.h1', async () => ack, new AbortController().signal),
+      ).rejects.toBeInstanceOf(BusUnavailable);
 
       const after = await openAt(where);
       await expect.poll(collect(after, 'intake', 'vw.evidence.*').numbers).toEqual([7]);

@@ -49,6 +49,7 @@ const people: readonly Principal[] = ['Ada Lovelace', 'Grace Hopper', 'Edsger Di
     method: 'asserted-on-loopback',
   }),
 );
+const [somebody] = people as readonly [Principal, ...Principal[]];
 
 const hosts = Array.from({ length: 8 }, (_, index) => `host-${index}` as HostId);
 
@@ -115,7 +116,7 @@ export class Site {
   constructor(options: SiteOptions) {
     this.#options = options;
     hosts.forEach((hostId) => this.#connect(hostId));
-    this.#append<ImageEvent>('image-emboss', this.#caused(people[0] as Principal), {
+    this.#append<ImageEvent>('image-emboss', this.#caused(somebody), {
       type: 'ImageAdded',
       data: {
         imageId: 'emboss' as ImageId,
@@ -191,7 +192,7 @@ export class Site {
   #ask(index: number, state: WorkspaceState, command: WorkspaceCommand, id: WorkspaceId = state.workspaceId): void {
     const decision: Decision<WorkspaceEvent> = decideWorkspace(state, command);
     if (decision.kind !== 'accepted') return;
-    const principal = people.find((person) => person.subject === command.by) ?? (people[0] as Principal);
+    const principal = people.find((person) => person.subject === command.by) ?? somebody;
     const { commandId } = command;
     const metadata = {
       ...this.#caused(principal, commandId),
@@ -281,7 +282,7 @@ export class Site {
 
   #hostTrouble(): void {
     const hostId = hosts[this.#options.choose(hosts.length)] as HostId;
-    this.#append<HostEvent>(`host-${hostId}`, this.#caused(people[0] as Principal), {
+    this.#append<HostEvent>(`host-${hostId}`, this.#caused(somebody), {
       type: 'HostLost',
       data: { hostId, bootId: 'boot', lastHeard: this.#now - 30_000 },
     });
@@ -314,7 +315,7 @@ export class Site {
   }
 
   #person(): Principal {
-    return people[this.#options.choose(people.length)] ?? (people[0] as Principal);
+    return people[this.#options.choose(people.length)] ?? (somebody);
   }
 
   /** A UUID, version 7 (RFC 9562 §5.7), whose time is the site's and whose chance is a count. */

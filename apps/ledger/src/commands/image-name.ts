@@ -8,6 +8,10 @@ import type { WorkspaceDescription } from '@vw/domain';
 export function imageNameOf(description: WorkspaceDescription): string | undefined {
   const location = description.disks.find((disk) => disk.role === 'root')?.location;
   if (location === undefined) return undefined;
-  const segment = location.replace(/^image:/, '').split('/').at(-1) ?? '';
+  const segment =
+    location
+      .replace(/^image:/, '')
+      .split('/')
+      .at(-1) ?? '';
   return /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/.test(segment) ? segment : undefined;
 }

@@ -97,7 +97,11 @@ export async function prepare(
     }
     case 'set-lifetime': {
       const { expiresAt = null, seconds } = request.body;
-      return ready({ ...asked, type: 'set-lifetime', expiresAt: seconds === undefined ? expiresAt : at + seconds * 1000 });
+      return ready({
+        ...asked,
+        type: 'set-lifetime',
+        expiresAt: seconds === undefined ? expiresAt : at + seconds * 1000,
+      });
     }
     case 'repair': {
       const { reason, discardHotImage = false, image: name } = request.body;
@@ -138,7 +142,8 @@ function prepareDeploy(
     return ready({ hostId: host.hostId, image });
   }
   const choice = chooseHost(hosts, wanted);
-  if ('lacking' in choice) return refuse('NO_HOST', { image: image.name }, Object.fromEntries(choice.lacking)) as Refused;
+  if ('lacking' in choice)
+    return refuse('NO_HOST', { image: image.name }, Object.fromEntries(choice.lacking)) as Refused;
   return ready({ hostId: choice.hostId, image });
 }
 

@@ -110,7 +110,10 @@ export class Dispatcher {
     await this.send(workspaceId, { kind: 'observe' });
     await this.timers.sleep(this.timing.answerWithinMs, ended);
     if (ended.aborted || this.witnesses.heardSince(workspaceId, asked)) return;
-    await this.markUnknown(workspaceId, `the host did not say what it sees within ${this.timing.answerWithinMs} ms of being asked`);
+    await this.markUnknown(
+      workspaceId,
+      `the host did not say what it sees within ${this.timing.answerWithinMs} ms of being asked`,
+    );
   }
 
   private async send(workspaceId: WorkspaceId, work: Work): Promise<void> {

@@ -26,7 +26,9 @@ function workOf(state: WorkspaceState, opened: WorkspaceEvent): Work | undefined
     }
     case 'StartRequested': {
       const { from } = opened.data;
-      return from.kind === 'image' ? { kind: 'start', from: 'image' } : { kind: 'start', from: 'hot-image', hotImage: from.hotImage };
+      return from.kind === 'image'
+        ? { kind: 'start', from: 'image' }
+        : { kind: 'start', from: 'hot-image', hotImage: from.hotImage };
     }
     case 'PauseRequested':
       return { kind: 'pause' };

@@ -17,12 +17,16 @@ export function principalOf(request: FastifyRequest): Principal {
   const subject = Buffer.from(text, 'latin1').toString('utf8').trim();
   // oxlint-disable-next-line no-control-regex -- control characters are what is refused here
   if (subject.length === 0 || subject.length > 512 || /[\u0000-\u001f\u007f]/.test(subject)) {
-    throw problem(422, 'INVALID', 'VW-Subject has 1 to 512 printable characters', { problems: [{ code: 'subject', message: 'not a subject', where: { field: 'VW-Subject' } }] });
+    throw problem(422, 'INVALID', 'VW-Subject has 1 to 512 printable characters', {
+      problems: [{ code: 'subject', message: 'not a subject', where: { field: 'VW-Subject' } }],
+    });
   }
   return { subject, attributes: {}, method: 'asserted-on-loopback' };
 }
 
-export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): Principal => principalOf(context.switchToHttp().getRequest<FastifyRequest>()));
+export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): Principal =>
+  principalOf(context.switchToHttp().getRequest<FastifyRequest>()),
+);
 
 /** `Idempotency-Key` is the command id; a request without one gets a fresh id, and cannot be repeated safely. */
 export function commandIdOf(request: FastifyRequest, ids: Ids): CommandId {
@@ -42,7 +46,8 @@ const loopbackNames = new Set(['127.0.0.1', 'localhost', '[::1]']);
 export function refuseForeignPages(server: FastifyInstance): void {
   server.addHook('onRequest', async (request) => {
     const host = (request.headers.host ?? '').replace(/:\d+$/, '');
-    if (!loopbackNames.has(host)) throw problem(421, 'MISDIRECTED', `This ledger answers to 127.0.0.1, localhost and [::1], not to ${host}`);
+    if (!loopbackNames.has(host))
+      throw problem(421, 'MISDIRECTED', `This ledger answers to 127.0.0.1, localhost and [::1], not to ${host}`);
     const { origin } = request.headers;
     if (origin !== undefined && !loopbackNames.has(origin.replace(/^https?:\/\//, '').replace(/:\d+$/, ''))) {
       throw problem(403, 'FOREIGN_ORIGIN', `Pages of ${origin} may not use this ledger`);

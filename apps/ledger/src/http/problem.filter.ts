@@ -21,7 +21,10 @@ export class ProblemFilter implements ExceptionFilter {
       reply.raw.destroy();
       return;
     }
-    void reply.status(said.status).header('content-type', 'application/problem+json').send(JSON.stringify(said satisfies Problem));
+    void reply
+      .status(said.status)
+      .header('content-type', 'application/problem+json')
+      .send(JSON.stringify(said satisfies Problem));
   }
 
   private problemOf(error: unknown): ProblemException {

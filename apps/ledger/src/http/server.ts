@@ -36,7 +36,7 @@ export async function createHttpServer(ledger: Ledger): Promise<NestFastifyAppli
     providers: [{ provide: LEDGER, useValue: ledger }, ExecuteHandler],
   };
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false, bodyParser: false });
-  const server = adapter.getInstance() as unknown as FastifyInstance;
+  const server = adapter.getInstance() as FastifyInstance;
   refuseForeignPages(server);
   acceptBodies(server);
   app.useGlobalPipes(validation);
@@ -48,7 +48,14 @@ export async function createHttpServer(ledger: Ledger): Promise<NestFastifyAppli
 function acceptBodies(server: FastifyInstance): void {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
-  const descriptions = ['application/yaml', 'application/x-yaml', 'text/yaml', 'application/xml', 'text/xml', 'text/plain'];
+  const descriptions = [
+    'application/yaml',
+    'application/x-yaml',
+    'text/yaml',
+    'application/xml',
+    'text/xml',
+    'text/plain',
+  ];
   server.addContentTypeParser(descriptions, { parseAs: 'buffer' }, (_request, body: Buffer, done) => done(null, body));
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     // A description is judged as its author wrote it, duplicate keys and all.
@@ -56,7 +63,10 @@ function acceptBodies(server: FastifyInstance): void {
     try {
       done(null, body.length === 0 ? {} : plainJson(body.toString()));
     } catch (error) {
-      done(problem(400, 'BAD_REQUEST', `The body is not JSON: ${(error as Error).message}`, {}, { cause: error }), undefined);
+      done(
+        problem(400, 'BAD_REQUEST', `The body is not JSON: ${(error as Error).message}`, {}, { cause: error }),
+        undefined,
+      );
     }
   });
 }

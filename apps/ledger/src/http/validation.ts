@@ -15,7 +15,11 @@ export const validation = new ValidationPipe({
   },
 });
 
-function faults({ property, constraints = {}, children = [] }: ValidationError): { code: string; message: string; where: { field: string } }[] {
+function faults({
+  property,
+  constraints = {},
+  children = [],
+}: ValidationError): { code: string; message: string; where: { field: string } }[] {
   const own = Object.entries(constraints).map(([code, message]) => ({ code, message, where: { field: property } }));
   return [...own, ...children.flatMap(faults)];
 }

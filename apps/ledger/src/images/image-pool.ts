@@ -64,7 +64,11 @@ export class ImagePool {
     await this.record(imageIdOf(image.name), { type: 'report-corruption', digest: image.digest, evidence }, principal);
   }
 
-  private record(imageId: ImageId, command: ImageCommand, principal: Principal): Promise<{ revision: number; position: number }> {
+  private record(
+    imageId: ImageId,
+    command: ImageCommand,
+    principal: Principal,
+  ): Promise<{ revision: number; position: number }> {
     const stream = `image-${imageId}`;
     return this.streams.settle(async () => {
       let position = 0;

@@ -62,7 +62,10 @@ export class Intake {
     try {
       await this.settle(evidence);
     } catch (error) {
-      this.logger.error({ err: error, workspaceId: evidence.workspaceId, seq: evidence.seq }, 'evidence could not be recorded yet');
+      this.logger.error(
+        { err: error, workspaceId: evidence.workspaceId, seq: evidence.seq },
+        'evidence could not be recorded yet',
+      );
       return { kind: 'retry', afterMs: retryAfterMs };
     }
     await this.acknowledge(evidence);
@@ -99,7 +102,11 @@ export class Intake {
       causationId,
       evidence: { hostId: hostId as HostId, bootId, seq, observedAt },
     };
-    await this.streams.append(`workspace-${workspaceId}`, state.revision, events, metadata, [hostId, bootId, String(seq)]);
+    await this.streams.append(`workspace-${workspaceId}`, state.revision, events, metadata, [
+      hostId,
+      bootId,
+      String(seq),
+    ]);
     const corruption = events.find((event) => event.type === 'WorkspaceCorrupted');
     if (corruption?.data.attempted === 'deploy') await this.listeners.imageCorrupted(state, corruption.data.evidence);
   }
@@ -107,16 +114,32 @@ export class Intake {
   private async expel(evidence: Evidence): Promise<void> {
     const { hostId, workspaceId, epoch } = evidence;
     const issuedAt = this.clock.now();
-    const task = { taskId: this.ids.next(), workspaceId, hostId, epoch, issuedAt, deadline: issuedAt, work: { kind: 'expel' as const } };
+    const task = {
+      taskId: this.ids.next(),
+      workspaceId,
+      hostId,
+      epoch,
+      issuedAt,
+      deadline: issuedAt,
+      work: { kind: 'expel' as const },
+    };
     await this.bus.publish(subjects.task(hostId), { type: 'task', task } satisfies HostMessage);
   }
 
   private async acknowledge(evidence: Evidence): Promise<void> {
     const { hostId, bootId, seq } = evidence;
     try {
-      await this.bus.publish(subjects.task(hostId), { type: 'acknowledged', hostId, bootId, seq } satisfies HostMessage);
+      await this.bus.publish(subjects.task(hostId), {
+        type: 'acknowledged',
+        hostId,
+        bootId,
+        seq,
+      } satisfies HostMessage);
     } catch (error) {
-      this.logger.warn({ err: error, hostId, seq }, 'evidence was recorded, its acknowledgement was not sent; it will come again');
+      this.logger.warn(
+        { err: error, hostId, seq },
+        'evidence was recorded, its acknowledgement was not sent; it will come again',
+      );
     }
   }
 }

@@ -16,14 +16,16 @@ interface Source {
 /** @throws ConfigurationError naming each wrong key, what it was, and what was expected */
 export function loadSettings(table: SettingTable, environment: NodeJS.ProcessEnv): Settings {
   const file = environment.VW_CONFIG ?? 'vw.yaml';
-  if (environment.VW_CONFIG !== undefined && !existsSync(file)) throw new ConfigurationError(`VW_CONFIG: there is no file ${file}`);
+  if (environment.VW_CONFIG !== undefined && !existsSync(file))
+    throw new ConfigurationError(`VW_CONFIG: there is no file ${file}`);
   const inFile = existsSync(file) ? readYaml(file, table) : new Map<string, Source>();
   const faults: string[] = [...unknownVariables(table, environment)];
   const settings: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries(table)) {
     const { variable, key, fallback } = setting;
     const text = environment[variable];
-    const source = text === undefined ? (inFile.get(key) ?? { named: variable, text: fallback }) : { named: variable, text };
+    const source =
+      text === undefined ? (inFile.get(key) ?? { named: variable, text: fallback }) : { named: variable, text };
     const read = setting.read(source.text);
     if (read.ok) settings[name] = read.value;
     else faults.push(`${source.named} is ${JSON.stringify(source.text)}, expected ${read.expected}`);
@@ -50,9 +52,11 @@ function readYaml(file: string, table: SettingTable): Map<string, Source> {
   const keys = new Set(Object.values(table).map(({ key }) => key));
   for (const { key, value } of document.contents.items) {
     const name = isScalar(key) ? String(key.value) : '';
-    if (!keys.has(name)) throw new ConfigurationError(`${file}: ${name} is no setting; there are ${[...keys].join(', ')}`);
-    if (!isScalar(value) || value.value === null) throw new ConfigurationError(`${file}: ${name} expects a single value`);
-    values.set(name, { named: `${file}: ${name}`, text: String(value.value) });
+    if (!keys.has(name))
+      throw new ConfigurationError(`${file}: ${name} is no setting; there are ${[...keys].join(', ')}`);
+    if (!isScalar(value) || value.value === null)
+      throw new ConfigurationError(`${file}: ${name} expects a single value`);
+    values.set(name, { named: `${file}: ${name}`, text: value.toString() });
   }
   return values;
 }

@@ -5,7 +5,11 @@ import { dirname, resolve } from 'node:path';
 
 const mib = 1024 * 1024;
 
-export function measureMachine(dataFolder: string): { readonly cpus: number; readonly memoryMiB: number; readonly diskMiB: number } {
+export function measureMachine(dataFolder: string): {
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  readonly diskMiB: number;
+} {
   let folder = resolve(dataFolder);
   while (!existsSync(folder)) folder = dirname(folder);
   const { bavail, bsize } = statfsSync(folder);

@@ -31,28 +31,38 @@ export interface Setting<T = unknown> {
 
 const fail = (expected: string): Read<never> => ({ ok: false, expected });
 
-const whole = (least: number, most: number) => (text: string): Read<number> => {
-  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-  return value >= least && value <= most ? { ok: true, value } : fail(`a whole number from ${least} to ${most}`);
-};
+const whole =
+  (least: number, most: number) =>
+  (text: string): Read<number> => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    return value >= least && value <= most ? { ok: true, value } : fail(`a whole number from ${least} to ${most}`);
+  };
 
-const oneOf = <T extends string>(...choices: readonly T[]) => (text: string): Read<T> => {
-  const value = choices.find((choice) => choice === text);
-  return value === undefined ? fail(`one of ${choices.join(', ')}`) : { ok: true, value };
-};
+const oneOf =
+  <T extends string>(...choices: readonly T[]) =>
+  (text: string): Read<T> => {
+    const value = choices.find((choice) => choice === text);
+    return value === undefined ? fail(`one of ${choices.join(', ')}`) : { ok: true, value };
+  };
 
 const loopback = (text: string): Read<string> =>
   ['127.0.0.1', '::1', 'localhost'].includes(text)
     ? { ok: true, value: text }
     : fail('127.0.0.1, ::1 or localhost: no other address is served until authentication can be configured');
 
-const matching = (pattern: RegExp, expected: string) => (text: string): Read<string> =>
-  pattern.test(text) ? { ok: true, value: text } : fail(expected);
+const matching =
+  (pattern: RegExp, expected: string) =>
+  (text: string): Read<string> =>
+    pattern.test(text) ? { ok: true, value: text } : fail(expected);
 
 export type SettingTable = { readonly [K in keyof Settings]: Setting<Settings[K]> };
 
 /** @param machine what the machine has, for the settings that are about it */
-export function settingTable(machine: { readonly cpus: number; readonly memoryMiB: number; readonly diskMiB: number }): SettingTable {
+export function settingTable(machine: {
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  readonly diskMiB: number;
+}): SettingTable {
   return {
     data: {
       variable: 'VW_DATA',
@@ -62,8 +72,20 @@ export function settingTable(machine: { readonly cpus: number; readonly memoryMi
       // oxlint-disable-next-line no-control-regex -- control characters are what is refused here
       read: matching(/^[^\u0000-\u001f]{1,1024}$/, 'a path of 1 to 1024 printable characters'),
     },
-    httpHost: { variable: 'VW_HTTP_HOST', key: 'httpHost', about: 'the address to listen on', fallback: '127.0.0.1', read: loopback },
-    httpPort: { variable: 'VW_HTTP_PORT', key: 'httpPort', about: 'the port to listen on; 0 takes any free one', fallback: '8420', read: whole(0, 65535) },
+    httpHost: {
+      variable: 'VW_HTTP_HOST',
+      key: 'httpHost',
+      about: 'the address to listen on',
+      fallback: '127.0.0.1',
+      read: loopback,
+    },
+    httpPort: {
+      variable: 'VW_HTTP_PORT',
+      key: 'httpPort',
+      about: 'the port to listen on; 0 takes any free one',
+      fallback: '8420',
+      read: whole(0, 65535),
+    },
     hostId: {
       variable: 'VW_HOST_ID',
       key: 'hostId',
@@ -85,7 +107,13 @@ export function settingTable(machine: { readonly cpus: number; readonly memoryMi
       fallback: 'warn',
       read: oneOf('debug', 'info', 'warn', 'error', 'silent'),
     },
-    cpus: { variable: 'VW_CPUS', key: 'cpus', about: 'processors that guests may be given', fallback: String(machine.cpus), read: whole(1, 4096) },
+    cpus: {
+      variable: 'VW_CPUS',
+      key: 'cpus',
+      about: 'processors that guests may be given',
+      fallback: String(machine.cpus),
+      read: whole(1, 4096),
+    },
     memoryMiB: {
       variable: 'VW_MEMORY_MIB',
       key: 'memoryMiB',

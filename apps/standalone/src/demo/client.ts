@@ -9,7 +9,11 @@ export class DemoClient {
   ) {}
 
   create(bytes: Uint8Array, contentType: string, filename: string): Promise<CommandAnswer> {
-    return this.ask(`/v1/workspaces?filename=${encodeURIComponent(filename)}`, { method: 'POST', body: Buffer.from(bytes), headers: { 'content-type': contentType } });
+    return this.ask(`/v1/workspaces?filename=${encodeURIComponent(filename)}`, {
+      method: 'POST',
+      body: Buffer.from(bytes),
+      headers: { 'content-type': contentType },
+    });
   }
 
   /** Sends a command, and waits for its outcome where it opens an intent. @throws Error when it is refused or fails */
@@ -25,7 +29,8 @@ export class DemoClient {
       const operation = await this.ask<OperationView>(`/v1/operations/${id}/${answer.requestId}?after=${after}`);
       after = 0;
       if (operation.status === 'done') return answer;
-      if (operation.status !== 'open') throw new Error(`${verb} ended as ${operation.outcome}: ${operation.failure?.reason ?? ''}`);
+      if (operation.status !== 'open')
+        throw new Error(`${verb} ended as ${operation.outcome}: ${operation.failure?.reason ?? ''}`);
       await this.timers.sleep(20);
     }
   }
@@ -41,7 +46,7 @@ export class DemoClient {
   /** Everything the guest has printed since it was deployed. */
   async console(id: string): Promise<string> {
     let text = '';
-    for (let from = 0; ; ) {
+    for (let from = 0; ;) {
       const piece = await this.ask<SerialView>(`/v1/workspaces/${id}/serial?from=${from}`);
       if (piece.next === from) return text;
       text += piece.text;
@@ -54,7 +59,8 @@ export class DemoClient {
     const response = await fetch(this.url + path, { ...init, headers });
     if (response.ok) return (await response.json()) as T;
     const problem = (await response.json()) as Problem;
-    const where = problem.problems?.map((each) => `\n  ${JSON.stringify(each.where ?? {})} ${each.message}`).join('') ?? '';
+    const where =
+      problem.problems?.map((each) => `\n  ${JSON.stringify(each.where ?? {})} ${each.message}`).join('') ?? '';
     throw new Error(`${problem.reason}: ${problem.detail}${where}`);
   }
 }

@@ -84,7 +84,11 @@ async function makeRunnableHere(client: DemoClient, id: string, tell: (line: str
   const standIn = { ...(image === null ? { image: 'heartbeat' } : {}), ...(requirements.vmm ? { vmm: 'any' } : {}) };
   if (Object.keys(standIn).length === 0) return;
   await client.command(id, 'refine', standIn);
-  tell(`refine        stands in here: ${Object.entries(standIn).map(([what, value]) => `${what} ${value}`).join(', ')}`);
+  tell(
+    `refine        stands in here: ${Object.entries(standIn)
+      .map(([what, value]) => `${what} ${value}`)
+      .join(', ')}`,
+  );
 }
 
 async function heartbeats(client: DemoClient, id: string): Promise<number[]> {

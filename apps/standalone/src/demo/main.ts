@@ -11,7 +11,12 @@ import { openService } from '../service.js';
 import { DemoClient } from './client.js';
 import { liveOnce } from './life.js';
 
-const contentTypes: Record<string, string> = { json: 'application/json', xml: 'application/xml', yaml: 'application/yaml', yml: 'application/yaml' };
+const contentTypes: Record<string, string> = {
+  json: 'application/json',
+  xml: 'application/xml',
+  yaml: 'application/yaml',
+  yml: 'application/yaml',
+};
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const path = process.argv[2] ?? join(packageRoot(), 'schemas/samples/descriptions/heartbeat.xml');

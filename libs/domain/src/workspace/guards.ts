@@ -2,10 +2,9 @@
 import { type Decision, refuse } from '../decision.js';
 import type { Instant } from '../ids.js';
 import { ledgerSubject } from './commands.js';
-import type { Intent, Lock, Placement, WorkspaceState } from './state.js';
+import type { Lock, Placement, WorkspaceState } from './state.js';
 
 export type Refused = Extract<Decision<never>, { kind: 'refused' }>;
-export type OpenIntent = Exclude<Intent, { kind: 'none' }>;
 export type Placed = Exclude<Placement, { kind: 'none' }>;
 export type HeldLock = Extract<Lock, { kind: 'held' }>;
 

@@ -205,7 +205,7 @@ export class EnsuringHypervisor implements Hypervisor {
     this.#feed.close();
     const guests = [...this.#guests.values()];
     this.#guests.clear();
-    await Promise.all(guests.map((guest) => guest.machine?.letGo()));
+    await Promise.all(guests.map(async (guest) => guest.machine?.letGo()));
     await Promise.all(guests.map((guest) => guest.written));
     this.vmm.release();
   }

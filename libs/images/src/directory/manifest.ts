@@ -32,7 +32,9 @@ export function manifestFileName(hex: string, name: string): string {
 }
 
 /** Which digest and name a file stands for; undefined for what is no manifest. */
-export function parseManifestFileName(fileName: string): { readonly digest: string; readonly name: string } | undefined {
+export function parseManifestFileName(
+  fileName: string,
+): { readonly digest: string; readonly name: string } | undefined {
   const [, hex, name] = FILE_NAME.exec(fileName) ?? [];
   return hex !== undefined && name !== undefined && NAME.test(name) ? { digest: `sha256:${hex}`, name } : undefined;
 }

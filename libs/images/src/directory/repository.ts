@@ -26,7 +26,14 @@ import {
 } from '../port.js';
 import type { ImageKind, ImageManifest, ImageRepository } from '../port.js';
 import { copySparsely, openRegular } from './copy.js';
-import { checkKind, checkName, manifestFileName, parseManifestFileName, readManifest, writeManifest } from './manifest.js';
+import {
+  checkKind,
+  checkName,
+  manifestFileName,
+  parseManifestFileName,
+  readManifest,
+  writeManifest,
+} from './manifest.js';
 import { createWhole, flushFolder, sweep } from './temporary.js';
 
 export interface DirectoryRepositoryOptions {
@@ -123,7 +130,10 @@ class DirectoryRepository implements ImageRepository {
     });
   }
 
-  async #putBytes(file: string, signal?: AbortSignal): Promise<{ readonly digest: string; readonly sizeBytes: number }> {
+  async #putBytes(
+    file: string,
+    signal?: AbortSignal,
+  ): Promise<{ readonly digest: string; readonly sizeBytes: number }> {
     const source = await openSource(file);
     try {
       if (source.sizeBytes > LARGEST_IMAGE_BYTES) throw new ImageTooLarge(file, source.sizeBytes);
@@ -146,7 +156,10 @@ class DirectoryRepository implements ImageRepository {
     const known = versions.find(({ digest }) => digest === image.digest);
     if (known?.kind === image.kind) return known;
     if (known)
-      throw new ImageRefused('OTHER_KIND', `${image.digest} is in the repository as a ${known.kind}, not as a ${image.kind}`);
+      throw new ImageRefused(
+        'OTHER_KIND',
+        `${image.digest} is in the repository as a ${known.kind}, not as a ${image.kind}`,
+      );
     const createdAt = Math.max(this.clock.now(), (versions[0]?.createdAt ?? 0) + 1);
     const manifest: ImageManifest = { ...image, createdAt };
     return createWhole(this.#incoming, async (temporary) => {
@@ -223,7 +236,9 @@ class DirectoryRepository implements ImageRepository {
 type ManifestEntry = NonNullable<ReturnType<typeof parseManifestFileName>>;
 
 function byAge(one: ImageManifest, other: ImageManifest): number {
-  return other.createdAt - one.createdAt || one.digest.localeCompare(other.digest) || one.name.localeCompare(other.name);
+  return (
+    other.createdAt - one.createdAt || one.digest.localeCompare(other.digest) || one.name.localeCompare(other.name)
+  );
 }
 
 /** Nothing for what is no folder: nobody has put an image there yet, or somebody put something else. */

@@ -30,7 +30,12 @@ describe('the backlog', () => {
   }
 
   const kind = 'vw.task.*';
-  const task = (subject: string, n: number, messageId?: string) => ({ kind, subject, payload: `{"n":${n}}`, messageId });
+  const task = (subject: string, n: number, messageId?: string) => ({
+    kind,
+    subject,
+    payload: `{"n":${n}}`,
+    messageId,
+  });
 
   function payloads(backlog: Backlog, subject?: string): string[] {
     const found: string[] = [];

@@ -165,7 +165,10 @@ function openOrStartAfresh(file: string, logger: Logger): Database.Database {
     return openDatabase(file);
   } catch (cause) {
     if (!(cause instanceof Database.SqliteError && /^SQLITE_(NOTADB|CORRUPT)/.test(cause.code))) throw cause;
-    logger.error({ file, setAsideAs: `${file}.damaged`, err: cause }, 'the bus file is damaged: starting with an empty one');
+    logger.error(
+      { file, setAsideAs: `${file}.damaged`, err: cause },
+      'the bus file is damaged: starting with an empty one',
+    );
     renameSync(file, `${file}.damaged`);
     for (const rest of ['-wal', '-shm']) rmSync(`${file}${rest}`, { force: true });
     return openDatabase(file);

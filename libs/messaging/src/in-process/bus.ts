@@ -189,7 +189,11 @@ class InProcessBus implements Bus {
     }
   }
 
-  async #handle(place: Place, message: StoredMessage, handler: (delivery: Delivery) => Promise<Verdict>): Promise<void> {
+  async #handle(
+    place: Place,
+    message: StoredMessage,
+    handler: (delivery: Delivery) => Promise<Verdict>,
+  ): Promise<void> {
     const verdict = await this.#verdictOn(message, handler);
     switch (verdict.kind) {
       case 'ack':
@@ -242,7 +246,8 @@ class InProcessBus implements Bus {
     const mine = this.#places.get(durable);
     if (mine && mine.subject === subject) return mine;
     const [owner, taken] = [...this.#places].find(([, other]) => other === mine || overlap(other.reach, reach)) ?? [];
-    if (taken) throw new BusRefused('SUBJECT_TAKEN', `${durable} asks for ${subject}, but ${owner} consumes ${taken.subject}`);
+    if (taken)
+      throw new BusRefused('SUBJECT_TAKEN', `${durable} asks for ${subject}, but ${owner} consumes ${taken.subject}`);
     const place = new Place(subject, reach, this.backlog, this.clock, this.timers);
     this.#places.set(durable, place);
     return place;
@@ -260,7 +265,10 @@ class InProcessBus implements Bus {
 function reachOf(subject: string): Reach {
   const kind = durableKindOf(subject);
   if (kind === undefined) {
-    throw new BusRefused('NOT_DURABLE', `${subject} is neither a durable subject nor one of ${DURABLE_SUBJECTS.join(', ')}`);
+    throw new BusRefused(
+      'NOT_DURABLE',
+      `${subject} is neither a durable subject nor one of ${DURABLE_SUBJECTS.join(', ')}`,
+    );
   }
   return kind === subject ? { kind } : { kind, subject };
 }
@@ -278,7 +286,10 @@ function enrol<Member>(members: Set<Member>, member: Member, signal: AbortSignal
 
 function checkMessageId(messageId: string | undefined): void {
   if (messageId === undefined || (messageId.length > 0 && messageId.length <= LONGEST_MESSAGE_ID)) return;
-  throw new BusRefused('BAD_MESSAGE_ID', `a message id has 1 to ${LONGEST_MESSAGE_ID} characters, not ${messageId.length}`);
+  throw new BusRefused(
+    'BAD_MESSAGE_ID',
+    `a message id has 1 to ${LONGEST_MESSAGE_ID} characters, not ${messageId.length}`,
+  );
 }
 
 function orUnavailable<Result>(complaint: string, work: () => Result): Result {

@@ -18,7 +18,7 @@ export interface WorkspaceKeys {
   readonly holder: string | null;
   /** Where it is placed. */
   readonly hostId: string | null;
-  /** When its lifetime ends; null also once that was recorded. */
+  /** When its lifetime ends; null also once it is over, recorded, and no host has it any more: nothing is left to do about it. */
   readonly expiresAt: Instant | null;
 }
 
@@ -30,6 +30,6 @@ export function workspaceKeys(state: WorkspaceState): WorkspaceKeys {
     owner: state.owner,
     holder: state.lock.kind === 'held' ? state.lock.holder : null,
     hostId: state.placement.kind === 'none' ? null : state.placement.hostId,
-    expiresAt: state.expired ? null : (state.expiresAt ?? null),
+    expiresAt: state.expired && state.placement.kind === 'none' ? null : (state.expiresAt ?? null),
   };
 }

@@ -3,10 +3,10 @@
  * The pace is the client's: what it does not read is not read from the log.
  */
 import { Readable } from 'node:stream';
-import { Controller, Get, Headers, Inject, Query, Req, Res } from '@nestjs/common';
+import { Controller, Get, Headers, Inject, Query, Res } from '@nestjs/common';
 import { type Position, START } from '@vw/event-store';
 import { decodeEvent } from '@vw/projections';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import type { Ledger } from '../../ledger.js';
 import { EventsDto } from '../dto/queries.dto.js';
 import { problem } from '../problem.js';
@@ -21,12 +21,10 @@ export class EventsController {
   follow(
     @Query() query: EventsDto,
     @Headers('last-event-id') lastEventId: string | undefined,
-    @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): void {
     const after = startAfter(lastEventId, query.after);
     const ended = new AbortController();
-    request.raw.once('close', () => ended.abort());
     reply.raw.once('close', () => ended.abort());
     const signal = AbortSignal.any([ended.signal, this.ledger.closing]);
     const stream = query.workspace === undefined ? undefined : `workspace-${query.workspace}`;

@@ -27,17 +27,33 @@ export class ImagesController {
     const { views } = this.ledger.ports;
     const items = views.images().map(({ state }): ImageView => {
       const { imageId, name, imageKind, digest, sizeBytes, architecture, kind } = state;
-      return { imageId, name, kind: imageKind, digest, sizeBytes, architecture, status: kind === 'none' ? 'retired' : kind };
+      return {
+        imageId,
+        name,
+        kind: imageKind,
+        digest,
+        sizeBytes,
+        architecture,
+        status: kind === 'none' ? 'retired' : kind,
+      };
     });
     return { items, position: views.position() };
   }
 
   @Post()
   @HttpCode(201)
-  async add(@Query() query: AddImageDto, @Req() request: FastifyRequest, @Caller() principal: Principal): Promise<AddedImage> {
+  async add(
+    @Query() query: AddImageDto,
+    @Req() request: FastifyRequest,
+    @Caller() principal: Principal,
+  ): Promise<AddedImage> {
     const { body } = request;
     if (!(body instanceof Readable)) {
-      throw problem(415, 'UNSUPPORTED_TYPE', 'An image is sent as its raw bytes, with Content-Type application/octet-stream');
+      throw problem(
+        415,
+        'UNSUPPORTED_TYPE',
+        'An image is sent as its raw bytes, with Content-Type application/octet-stream',
+      );
     }
     const folder = await mkdtemp(join(this.ledger.uploads, 'upload-'));
     try {
@@ -46,9 +62,14 @@ export class ImagesController {
       const { name, kind = 'auto', architecture = 'x86' } = query;
       const kernel = await isMultibootKernel(file);
       if (kind === 'kernel' && !kernel) {
-        throw problem(422, 'INVALID', `${name} has no multiboot header in its first 8 KiB; a raw disk is added with kind=disk`, {
-          problems: [{ code: 'kind', message: 'not a multiboot kernel', where: { field: 'kind' } }],
-        });
+        throw problem(
+          422,
+          'INVALID',
+          `${name} has no multiboot header in its first 8 KiB; a raw disk is added with kind=disk`,
+          {
+            problems: [{ code: 'kind', message: 'not a multiboot kernel', where: { field: 'kind' } }],
+          },
+        );
       }
       const judged = kind === 'auto' ? (kernel ? 'kernel' : 'disk') : kind;
       return await this.ledger.imagePool.add(file, { name, kind: judged, architecture }, principal);

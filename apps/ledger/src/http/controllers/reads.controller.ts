@@ -1,7 +1,7 @@
 /** `/v1/operations`, `/v1/locks`, `/v1/hosts`: what the views say. */
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import type { HostView, LockView, OperationView, Page } from '@vw/contracts';
-import { type CommandId, isId, type WorkspaceId } from '@vw/domain';
+import { isId, type WorkspaceId } from '@vw/domain';
 import { rfc3339 } from '@vw/runtime';
 import type { Ledger } from '../../ledger.js';
 import { decodeCursor, encodeCursor } from '../cursor.js';
@@ -35,7 +35,7 @@ export class ReadsController {
   ): Promise<OperationView> {
     await seen(this.ledger, query.after);
     const known = isId(workspaceId) && isId(requestId);
-    const row = known ? this.ledger.ports.views.operation(workspaceId as WorkspaceId, requestId as CommandId) : undefined;
+    const row = known ? this.ledger.ports.views.operation(workspaceId, requestId) : undefined;
     if (row === undefined) throw notFound({ operation: `${workspaceId}/${requestId}` });
     return operationView(row);
   }
@@ -45,7 +45,10 @@ export class ReadsController {
     await seen(this.ledger, query.after);
     const { views } = this.ledger.ports;
     const which = { list: 'locks' };
-    const { items, next } = views.locks({ limit: query.limit ?? defaultPage, after: decodeCursor(which, query.cursor) });
+    const { items, next } = views.locks({
+      limit: query.limit ?? defaultPage,
+      after: decodeCursor(which, query.cursor),
+    });
     return {
       items: items.map(({ workspaceId, name, holder, epoch, leaseUntil, hostId }) => ({
         workspaceId,
@@ -68,7 +71,14 @@ export class ReadsController {
       const { hostId, kind, bootId, capacity, lastHeard } = state;
       const heard = this.ledger.hostWatch.lastHeard(hostId) ?? lastHeard;
       const status = kind === 'connected' ? 'connected' : 'lost';
-      return { hostId, status, bootId, ...capacity, workspaces, lastHeard: heard === undefined ? null : rfc3339(heard) };
+      return {
+        hostId,
+        status,
+        bootId,
+        ...capacity,
+        workspaces,
+        lastHeard: heard === undefined ? null : rfc3339(heard),
+      };
     });
     return { items, position: views.position() };
   }

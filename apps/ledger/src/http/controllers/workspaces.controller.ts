@@ -15,7 +15,6 @@ import {
   CloneDto,
   DeadlineDto,
   DeployDto,
-  EmptyDto,
   LeaseDto,
   ReasonDto,
   RefineDto,
@@ -122,7 +121,8 @@ export class WorkspacesController {
   async serial(@Param('id') id: string, @Query() query: SerialDto): Promise<SerialView> {
     const { state } = this.row(id);
     const { placement } = state;
-    if (placement.kind === 'none') throw refusalProblem({ reason: 'NOT_DEPLOYED', asked: { workspaceId: id }, found: { placement: 'none' } });
+    if (placement.kind === 'none')
+      throw refusalProblem({ reason: 'NOT_DEPLOYED', asked: { workspaceId: id }, found: { placement: 'none' } });
     const piece = await this.ledger.consoles.read(placement.hostId, id, query.from ?? 0);
     switch (piece.kind) {
       case 'piece':
@@ -152,114 +152,228 @@ export class WorkspacesController {
 
   @Post(':id/check-out')
   @HttpCode(202)
-  checkOut(@Param('id') id: string, @Body() body: LeaseDto, @Req() request: FastifyRequest, @Res() reply: FastifyReply, @Caller() principal: Principal): Promise<void> {
+  checkOut(
+    @Param('id') id: string,
+    @Body() body: LeaseDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Caller() principal: Principal,
+  ): Promise<void> {
     return this.command('check-out', body, { id, request, reply, principal });
   }
 
   @Post(':id/check-in')
   @HttpCode(202)
-  checkIn(@Param('id') id: string, @Body() body: EmptyDto, @Req() request: FastifyRequest, @Res() reply: FastifyReply, @Caller() principal: Principal): Promise<void> {
-    return this.command('check-in', body, { id, request, reply, principal });
+  checkIn(
+    @Param('id') id: string,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Caller() principal: Principal,
+  ): Promise<void> {
+    return this.command('check-in', {}, { id, request, reply, principal });
   }
 
   @Post(':id/renew')
   @HttpCode(202)
-  renew(@Param('id') id: string, @Body() body: LeaseDto, @Req() request: FastifyRequest, @Res() reply: FastifyReply, @Caller() principal: Principal): Promise<void> {
+  renew(
+    @Param('id') id: string,
+    @Body() body: LeaseDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Caller() principal: Principal,
+  ): Promise<void> {
     return this.command('renew', body, { id, request, reply, principal });
   }
 
   @Post(':id/steal-lock')
   @HttpCode(202)
-  stealLock(@Param('id') id: string, @Body() body: StealLockDto, @Req() request: FastifyRequest, @Res() reply: FastifyReply, @Caller() principal: Principal): Promise<void> {
+  stealLock(
+    @Param('id') id: string,
+    @Body() body: StealLockDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Caller() principal: Principal,
+  ): Promise<void> {
     return this.command('steal-lock', body, { id, request, reply, principal });
   }
 
   @Post(':id/refine')
   @HttpCode(202)
-  refine(@Param('id') id: string, @Body() body: RefineDto, @Req() request: FastifyRequest, @Res() reply: FastifyReply, @Caller() principal: Principal): Promise<void> {
+  refine(
+    @Param('id') id: string,
+    @Body() body: RefineDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Caller() principal: Principal,
+  ): Promise<void> {
     const { description, ...rest } = body;
-    const parsed = description === undefined ? undefined : described(Buffer.from(JSON.stringify(description)), 'application/json').description;
+    const parsed =
+      description === undefined
+        ? undefined
+        : described(Buffer.from(JSON.stringify(description)), 'application/json').description;
     return this.command('refine', { ...rest, description: parsed }, { id, request, reply, principal });
   }
 
   @Post(':id/deploy')
   @HttpCode(202)
-  deploy(@Param('id') id: string, @Body() body: DeployDto, @Req() request: FastifyRequest, @Res() reply: FastifyReply, @Caller() principal: Principal): Promise<void> {
+  deploy(
+    @Param('id') id: string,
+    @Body() body: DeployDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Caller() principal: Principal,
+  ): Promise<void> {
     return this.command('deploy', body, { id, request, reply, principal });
   }
 
   @Post(':id/start')
   @HttpCode(202)
-  start(@Param('id') id: string, @Body() body: StartDto, @Req() request: FastifyRequest, @Res() reply: FastifyReply, @Caller() principal: Principal): Promise<void> {
+  start(
+    @Param('id') id: string,
+    @Body() body: StartDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Caller() principal: Principal,
+  ): Promise<void> {
     return this.command('start', body, { id, request, reply, principal });
   }
 
   @Post(':id/pause')
   @HttpCode(202)
-  pause(@Param('id') id: string, @Body() body: DeadlineDto, @Req() request: FastifyRequest, @Res() reply: FastifyReply, @Caller() principal: Principal): Promise<void> {
+  pause(
+    @Param('id') id: string,
+    @Body() body: DeadlineDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Caller() principal: Principal,
+  ): Promise<void> {
     return this.command('pause', body, { id, request, reply, principal });
   }
 
   @Post(':id/unpause')
   @HttpCode(202)
-  unpause(@Param('id') id: string, @Body() body: DeadlineDto, @Req() request: FastifyRequest, @Res() reply: FastifyReply, @Caller() principal: Principal): Promise<void> {
+  unpause(
+    @Param('id') id: string,
+    @Body() body: DeadlineDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Caller() principal: Principal,
+  ): Promise<void> {
     return this.command('unpause', body, { id, request, reply, principal });
   }
 
   @Post(':id/serialise')
   @HttpCode(202)
-  serialise(@Param('id') id: string, @Body() body: DeadlineDto, @Req() request: FastifyRequest, @Res() reply: FastifyReply, @Caller() principal: Principal): Promise<void> {
+  serialise(
+    @Param('id') id: string,
+    @Body() body: DeadlineDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Caller() principal: Principal,
+  ): Promise<void> {
     return this.command('serialise', body, { id, request, reply, principal });
   }
 
   @Post(':id/stop')
   @HttpCode(202)
-  stop(@Param('id') id: string, @Body() body: StopDto, @Req() request: FastifyRequest, @Res() reply: FastifyReply, @Caller() principal: Principal): Promise<void> {
+  stop(
+    @Param('id') id: string,
+    @Body() body: StopDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Caller() principal: Principal,
+  ): Promise<void> {
     return this.command('stop', body, { id, request, reply, principal });
   }
 
   @Post(':id/undeploy')
   @HttpCode(202)
-  undeploy(@Param('id') id: string, @Body() body: DeadlineDto, @Req() request: FastifyRequest, @Res() reply: FastifyReply, @Caller() principal: Principal): Promise<void> {
+  undeploy(
+    @Param('id') id: string,
+    @Body() body: DeadlineDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Caller() principal: Principal,
+  ): Promise<void> {
     return this.command('undeploy', body, { id, request, reply, principal });
   }
 
   @Post(':id/cancel')
   @HttpCode(202)
-  cancel(@Param('id') id: string, @Body() body: ReasonDto, @Req() request: FastifyRequest, @Res() reply: FastifyReply, @Caller() principal: Principal): Promise<void> {
+  cancel(
+    @Param('id') id: string,
+    @Body() body: ReasonDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Caller() principal: Principal,
+  ): Promise<void> {
     return this.command('cancel', body, { id, request, reply, principal });
   }
 
   @Post(':id/set-lifetime')
   @HttpCode(202)
-  setLifetime(@Param('id') id: string, @Body() body: SetLifetimeDto, @Req() request: FastifyRequest, @Res() reply: FastifyReply, @Caller() principal: Principal): Promise<void> {
+  setLifetime(
+    @Param('id') id: string,
+    @Body() body: SetLifetimeDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Caller() principal: Principal,
+  ): Promise<void> {
     return this.command('set-lifetime', lifetime(body), { id, request, reply, principal });
   }
 
   @Post(':id/repair')
   @HttpCode(202)
-  repair(@Param('id') id: string, @Body() body: RepairDto, @Req() request: FastifyRequest, @Res() reply: FastifyReply, @Caller() principal: Principal): Promise<void> {
+  repair(
+    @Param('id') id: string,
+    @Body() body: RepairDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Caller() principal: Principal,
+  ): Promise<void> {
     return this.command('repair', body, { id, request, reply, principal });
   }
 
   @Post(':id/retire')
   @HttpCode(202)
-  retire(@Param('id') id: string, @Body() body: ReasonDto, @Req() request: FastifyRequest, @Res() reply: FastifyReply, @Caller() principal: Principal): Promise<void> {
+  retire(
+    @Param('id') id: string,
+    @Body() body: ReasonDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Caller() principal: Principal,
+  ): Promise<void> {
     return this.command('retire', body, { id, request, reply, principal });
   }
 
   @Post(':id/override')
   @HttpCode(202)
-  override(@Param('id') id: string, @Body() body: ReasonDto, @Req() request: FastifyRequest, @Res() reply: FastifyReply, @Caller() principal: Principal): Promise<void> {
+  override(
+    @Param('id') id: string,
+    @Body() body: ReasonDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+    @Caller() principal: Principal,
+  ): Promise<void> {
     return this.command('override', body, { id, request, reply, principal });
   }
 
-  private async command<V extends Exclude<CommandVerb, 'clone'>>(verb: V, body: CommandBodies[V], call: Call): Promise<void> {
+  private async command<V extends Exclude<CommandVerb, 'clone'>>(
+    verb: V,
+    body: CommandBodies[V],
+    call: Call,
+  ): Promise<void> {
     const { id, request, reply, principal } = call;
     const commandId = commandIdOf(request, this.ledger.ports.ids);
     // A DTO is an instance of its class; a command's body is plain data, because its digest is its identity.
     const plain = { ...body };
-    const answer = await this.answer({ verb, workspaceId: existingId(id), body: plain, commandId, principal } as CommandRequest);
+    const answer = await this.answer({
+      verb,
+      workspaceId: existingId(id),
+      body: plain,
+      commandId,
+      principal,
+    } as CommandRequest);
     await reply.status(answer.outcome === 'accepted' ? 202 : 200).send(answer);
   }
 
@@ -283,7 +397,7 @@ export class WorkspacesController {
   }
 
   private row(id: string) {
-    const row = isId(id) ? this.ledger.ports.views.workspace(id as WorkspaceId) : undefined;
+    const row = isId(id) ? this.ledger.ports.views.workspace(id) : undefined;
     if (row === undefined) throw notFound({ workspace: id });
     return row;
   }
@@ -321,9 +435,14 @@ function lifetime({ expiresAt, seconds }: SetLifetimeDto): CommandBodies['set-li
   if (typeof expiresAt !== 'string') return { expiresAt, seconds };
   const instant = parseInstant(expiresAt);
   if (instant === undefined) {
-    throw problem(422, 'INVALID', `expiresAt is an RFC 3339 date-time such as 2030-01-31T12:00:00Z, not ${JSON.stringify(expiresAt)}`, {
-      problems: [{ code: 'date-time', message: 'not a date-time', where: { field: 'expiresAt' } }],
-    });
+    throw problem(
+      422,
+      'INVALID',
+      `expiresAt is an RFC 3339 date-time such as 2030-01-31T12:00:00Z, not ${JSON.stringify(expiresAt)}`,
+      {
+        problems: [{ code: 'date-time', message: 'not a date-time', where: { field: 'expiresAt' } }],
+      },
+    );
   }
   return { expiresAt: instant, seconds };
 }

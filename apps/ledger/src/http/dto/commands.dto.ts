@@ -5,8 +5,6 @@ const day = 24 * 3600;
 const idPattern = /^[A-Za-z0-9_-]{1,64}$/;
 const imagePattern = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/;
 
-export class EmptyDto {}
-
 export class LeaseDto {
   /** How long the lock is granted for. */
   @IsOptional() @IsInt() @Min(1) @Max(365 * day) leaseSeconds?: number;

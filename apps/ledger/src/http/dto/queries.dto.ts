@@ -17,7 +17,8 @@ export class PageDto extends AfterDto {
 }
 
 export class ListWorkspacesDto extends PageDto {
-  @IsOptional() @IsIn(['shutdown', 'running', 'paused', 'corrupted']) state?: 'shutdown' | 'running' | 'paused' | 'corrupted';
+  @IsOptional() @IsIn(['shutdown', 'running', 'paused', 'corrupted']) state?:
+    'shutdown' | 'running' | 'paused' | 'corrupted';
   @IsOptional() @IsIn(['active', 'retired']) definition?: 'active' | 'retired';
   @IsOptional() @IsString() @Length(1, 512) owner?: string;
   @IsOptional() @IsString() @Length(1, 512) holder?: string;

@@ -21,7 +21,7 @@ interface Route {
   readonly answers: Record<number, string>;
 }
 
-const command = (verb: string, summary: string, body: Dto): Route => ({
+const command = (verb: string, summary: string, body?: Dto): Route => ({
   method: 'post',
   path: `/v1/workspaces/{id}/${verb}`,
   summary,
@@ -38,13 +38,40 @@ const routes: readonly Route[] = [
     body: 'description',
     answers: { 200: 'CommandAnswer', 201: 'CommandAnswer' },
   },
-  { method: 'get', path: '/v1/workspaces', summary: 'List workspaces', query: queries.ListWorkspacesDto, answers: { 200: 'WorkspacePage' } },
-  { method: 'get', path: '/v1/workspaces/{id}', summary: 'Show a workspace, in JSON or XML', query: queries.AfterDto, answers: { 200: 'WorkspaceView' } },
-  { method: 'get', path: '/v1/workspaces/{id}/history', summary: 'Everything that happened to a workspace', query: queries.PageDto, answers: { 200: 'EventPage' } },
-  { method: 'get', path: '/v1/workspaces/{id}/serial', summary: 'A piece of the guest’s console output', query: queries.SerialDto, answers: { 200: 'SerialView' } },
-  { ...command('clone', 'Make a new workspace from this one', commands.CloneDto), answers: { 200: 'CommandAnswer', 201: 'CommandAnswer' } },
+  {
+    method: 'get',
+    path: '/v1/workspaces',
+    summary: 'List workspaces',
+    query: queries.ListWorkspacesDto,
+    answers: { 200: 'WorkspacePage' },
+  },
+  {
+    method: 'get',
+    path: '/v1/workspaces/{id}',
+    summary: 'Show a workspace, in JSON or XML',
+    query: queries.AfterDto,
+    answers: { 200: 'WorkspaceView' },
+  },
+  {
+    method: 'get',
+    path: '/v1/workspaces/{id}/history',
+    summary: 'Everything that happened to a workspace',
+    query: queries.PageDto,
+    answers: { 200: 'EventPage' },
+  },
+  {
+    method: 'get',
+    path: '/v1/workspaces/{id}/serial',
+    summary: 'A piece of the guest’s console output',
+    query: queries.SerialDto,
+    answers: { 200: 'SerialView' },
+  },
+  {
+    ...command('clone', 'Make a new workspace from this one', commands.CloneDto),
+    answers: { 200: 'CommandAnswer', 201: 'CommandAnswer' },
+  },
   command('check-out', 'Take the lock', commands.LeaseDto),
-  command('check-in', 'Give the lock back', commands.EmptyDto),
+  command('check-in', 'Give the lock back'),
   command('renew', 'Hold the lock for longer', commands.LeaseDto),
   command('steal-lock', 'Take the lock from its holder, for a reason', commands.StealLockDto),
   command('refine', 'Describe the workspace anew, or choose its image', commands.RefineDto),
@@ -60,13 +87,50 @@ const routes: readonly Route[] = [
   command('repair', 'Declare a corrupted workspace sound again', commands.RepairDto),
   command('retire', 'End the workspace', commands.ReasonDto),
   command('override', 'Vouch that no guest is left, where no evidence comes', commands.ReasonDto),
-  { method: 'get', path: '/v1/operations', summary: 'Intents and how they ended', query: queries.ListOperationsDto, answers: { 200: 'OperationPage' } },
-  { method: 'get', path: '/v1/operations/{workspaceId}/{requestId}', summary: 'One intent', query: queries.AfterDto, answers: { 200: 'OperationView' } },
+  {
+    method: 'get',
+    path: '/v1/operations',
+    summary: 'Intents and how they ended',
+    query: queries.ListOperationsDto,
+    answers: { 200: 'OperationPage' },
+  },
+  {
+    method: 'get',
+    path: '/v1/operations/{workspaceId}/{requestId}',
+    summary: 'One intent',
+    query: queries.AfterDto,
+    answers: { 200: 'OperationView' },
+  },
   { method: 'get', path: '/v1/locks', summary: 'Who holds what', query: queries.PageDto, answers: { 200: 'LockPage' } },
-  { method: 'get', path: '/v1/hosts', summary: 'The hosts and what they can run', query: queries.AfterDto, answers: { 200: 'HostPage' } },
-  { method: 'get', path: '/v1/images', summary: 'The pool of images', query: queries.AfterDto, answers: { 200: 'ImagePage' } },
-  { method: 'post', path: '/v1/images', summary: 'Add an image', query: queries.AddImageDto, body: 'image', answers: { 201: '' } },
-  { method: 'get', path: '/v1/events', summary: 'The log as server-sent events', query: queries.EventsDto, answers: { 200: '' } },
+  {
+    method: 'get',
+    path: '/v1/hosts',
+    summary: 'The hosts and what they can run',
+    query: queries.AfterDto,
+    answers: { 200: 'HostPage' },
+  },
+  {
+    method: 'get',
+    path: '/v1/images',
+    summary: 'The pool of images',
+    query: queries.AfterDto,
+    answers: { 200: 'ImagePage' },
+  },
+  {
+    method: 'post',
+    path: '/v1/images',
+    summary: 'Add an image',
+    query: queries.AddImageDto,
+    body: 'image',
+    answers: { 201: '' },
+  },
+  {
+    method: 'get',
+    path: '/v1/events',
+    summary: 'The log as server-sent events',
+    query: queries.EventsDto,
+    answers: { 200: '' },
+  },
   { method: 'get', path: '/healthz', summary: 'Is the process alive', answers: { 200: '' } },
   { method: 'get', path: '/readyz', summary: 'Are commands taken', answers: { 200: '', 503: '' } },
   { method: 'get', path: '/metrics', summary: 'Counters for Prometheus', answers: { 200: '' } },
@@ -89,15 +153,24 @@ export function openApiDocument(): OpenApiDocument {
     info: {
       title: 'workspace-ledger',
       version,
-      description: 'Virtual workspaces: created, checked out, deployed, paused, moved and retired, and every step on record.',
+      description:
+        'Virtual workspaces: created, checked out, deployed, paused, moved and retired, and every step on record.',
     },
     paths,
     components: { schemas: responseSchemas() },
   };
 }
 
-function operation({ method, path, summary, query, body, answers }: Route): { readonly summary: string; readonly [key: string]: unknown } {
-  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
+function operation({ method, path, summary, query, body, answers }: Route): {
+  readonly summary: string;
+  readonly [key: string]: unknown;
+} {
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
   const required = query === undefined ? [] : requiredOf(query);
   const inQuery = Object.entries(query === undefined ? {} : dtoProperties(query)).map(([name, schema]) => ({
     name,
@@ -105,28 +178,43 @@ function operation({ method, path, summary, query, body, answers }: Route): { re
     required: required.includes(name),
     schema,
   }));
-  const headers = method === 'post' ? [header('VW-Subject', 'Who asks'), header('Idempotency-Key', 'The command’s id')] : [];
+  const headers =
+    method === 'post' ? [header('VW-Subject', 'Who asks'), header('Idempotency-Key', 'The command’s id')] : [];
   const responses = Object.entries(answers).map(([status, shape]) => [status, response(status, shape)]);
   return {
     summary,
     parameters: [...inPath, ...inQuery, ...headers],
     ...(body === undefined ? {} : { requestBody: requestBody(body) }),
-    responses: { ...Object.fromEntries(responses), default: { ...response('problem', 'Problem', 'application/problem+json') } },
+    responses: {
+      ...Object.fromEntries(responses),
+      default: { ...response('problem', 'Problem', 'application/problem+json') },
+    },
   };
 }
 
-const header = (name: string, description: string) => ({ name, in: 'header', description, required: false, schema: { type: 'string' } });
+const header = (name: string, description: string) => ({
+  name,
+  in: 'header',
+  description,
+  required: false,
+  schema: { type: 'string' },
+});
 
 function response(status: string, shape: string, type = 'application/json'): object {
   const description = status === 'problem' ? 'A problem (RFC 9457)' : `Status ${status}`;
-  return shape === '' ? { description } : { description, content: { [type]: { schema: { $ref: `#/components/schemas/${shape}` } } } };
+  return shape === ''
+    ? { description }
+    : { description, content: { [type]: { schema: { $ref: `#/components/schemas/${shape}` } } } };
 }
 
 function requestBody(body: NonNullable<Route['body']>): object {
   if (body === 'image') return { required: true, content: { 'application/octet-stream': {} } };
   if (body !== 'description') return { content: { 'application/json': { schema: dtoSchema(body) } } };
   const text = { schema: { type: 'string' } };
-  return { required: true, content: { 'application/json': { schema: { type: 'object' } }, 'application/yaml': text, 'application/xml': text } };
+  return {
+    required: true,
+    content: { 'application/json': { schema: { type: 'object' } }, 'application/yaml': text, 'application/xml': text },
+  };
 }
 
 /** The generated schemas of `libs/contracts/src/http.ts`, their references pointed at this document. */

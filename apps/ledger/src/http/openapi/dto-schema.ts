@@ -18,7 +18,9 @@ export function dtoSchema(dto: Constructor): JsonSchema {
 
 export function requiredOf(dto: Constructor): string[] {
   const all = metadataOf(dto);
-  const optional = new Set(all.filter(({ type }) => type === 'conditionalValidation').map(({ propertyName }) => propertyName));
+  const optional = new Set(
+    all.filter(({ name, type }) => (name ?? type) === 'isOptional').map(({ propertyName }) => propertyName),
+  );
   return [...new Set(all.map(({ propertyName }) => propertyName))].filter((name) => !optional.has(name));
 }
 
@@ -30,7 +32,7 @@ const metadataOf = (dto: Constructor) =>
 
 function keyword(decorator: string, [first, second]: readonly unknown[]): Record<string, unknown> {
   switch (decorator) {
-    case 'conditionalValidation':
+    case 'isOptional':
       return {};
     case 'isInt':
       return { type: 'integer' };

@@ -22,9 +22,13 @@ export function workspaceView(baseUri: string, state: WorkspaceState, updatedAt:
     description: { ...description },
     image: state.image ?? null,
     clonedFrom: state.clonedFrom ?? null,
-    lock: lock.kind === 'free' ? lock : { kind: 'held', holder: lock.holder, epoch: lock.epoch, leaseUntil: rfc3339(lock.leaseUntil) },
+    lock:
+      lock.kind === 'free'
+        ? lock
+        : { kind: 'held', holder: lock.holder, epoch: lock.epoch, leaseUntil: rfc3339(lock.leaseUntil) },
     placement,
-    power: power.kind === 'unknown' ? { kind: 'unknown', lastKnown: power.lastKnown, since: rfc3339(power.since) } : power,
+    power:
+      power.kind === 'unknown' ? { kind: 'unknown', lastKnown: power.lastKnown, since: rfc3339(power.since) } : power,
     integrity,
     intent:
       intent.kind === 'none'

@@ -10,7 +10,12 @@ const namespaces = {
   '@_xmlns:wsa': 'http://www.w3.org/2005/08/addressing',
 };
 
-const builder = new XMLBuilder({ ignoreAttributes: false, format: true, indentBy: '  ', suppressBooleanAttributes: false });
+const builder = new XMLBuilder({
+  ignoreAttributes: false,
+  format: true,
+  indentBy: '  ',
+  suppressBooleanAttributes: false,
+});
 const document = (root: object) => `<?xml version="1.0" encoding="UTF-8"?>\n${builder.build(root)}`;
 
 const endpointReference = ({ uri, owner }: WorkspaceReference) => ({
@@ -19,7 +24,14 @@ const endpointReference = ({ uri, owner }: WorkspaceReference) => ({
 
 export function workspaceXml(view: WorkspaceView): string {
   const { reference, name, description: _, image, lock, placement, power, integrity, intent, ...rest } = view;
-  return document({ workspace: { ...namespaces, ...endpointReference(reference), name, ...flat({ ...rest, image, lock, placement, power, integrity, intent }) } });
+  return document({
+    workspace: {
+      ...namespaces,
+      ...endpointReference(reference),
+      name,
+      ...flat({ ...rest, image, lock, placement, power, integrity, intent }),
+    },
+  });
 }
 
 export function answerXml(answer: CommandAnswer): string {
