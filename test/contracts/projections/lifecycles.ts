@@ -315,7 +315,7 @@ export class Site {
   }
 
   #person(): Principal {
-    return people[this.#options.choose(people.length)] ?? (somebody);
+    return people[this.#options.choose(people.length)] ?? somebody;
   }
 
   /** A UUID, version 7 (RFC 9562 §5.7), whose time is the site's and whose chance is a count. */
