@@ -13,11 +13,15 @@ export default defineConfig({
   ...shared,
   test: {
     projects: [
-      { ...shared, test: { name: 'unit', include: ['{apps,libs}/**/*.spec.ts'], environment: 'node' } },
+      {
+        ...shared,
+        test: { name: 'unit', sequence: { groupOrder: 0 }, include: ['{apps,libs}/**/*.spec.ts'], environment: 'node' },
+      },
       {
         ...shared,
         test: {
           name: 'contracts',
+          sequence: { groupOrder: 1 },
           include: ['test/contracts/**/*.spec.ts'],
           environment: 'node',
           fileParallelism: false,
@@ -29,6 +33,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'system',
+          sequence: { groupOrder: 2 },
           include: ['test/{e2e,faults}/**/*.spec.ts'],
           environment: 'node',
           fileParallelism: false,

@@ -30,6 +30,10 @@ export interface OpenIntents {
 interface Pursuit {
   readonly requestId: CommandId;
   readonly ended: AbortController;
+  /** Whether the host has to be told to give up. */
+  cancelled: boolean;
+  /** Cuts the present pause short. */
+  nudge: AbortController;
 }
 
 export class Dispatcher {
@@ -62,35 +66,46 @@ export class Dispatcher {
     await Promise.all(this.running);
   }
 
-  /** Brings the pursuit of one workspace in line with what its stream says now. */
+  /** Brings the pursuit of one workspace in line with what its stream says now. Sends nothing itself: that may fail, and is then tried again. */
   private async follow(workspaceId: WorkspaceId, signal: AbortSignal): Promise<void> {
     const { state } = await this.streams.workspace(workspaceId);
-    const current = this.pursuits.get(workspaceId);
     const { intent } = state;
-    if (current !== undefined && (intent.kind === 'none' || intent.requestId !== current.requestId)) {
-      current.ended.abort();
+    let pursuit = this.pursuits.get(workspaceId);
+    if (pursuit !== undefined && (intent.kind === 'none' || intent.requestId !== pursuit.requestId)) {
+      pursuit.ended.abort();
       this.pursuits.delete(workspaceId);
+      pursuit = undefined;
     }
     if (intent.kind === 'none') return;
-    if (intent.cancelRequested) await this.send(state.workspaceId, { kind: 'cancel', requestId: intent.requestId });
-    if (this.pursuits.has(workspaceId)) return;
-    const ended = new AbortController();
-    this.pursuits.set(workspaceId, { requestId: intent.requestId, ended });
-    const pursuit = this.pursue(workspaceId, intent.requestId, AbortSignal.any([ended.signal, signal]));
-    this.running.add(pursuit);
-    void pursuit.finally(() => this.running.delete(pursuit));
+    if (pursuit === undefined) this.begin(workspaceId, intent.requestId, intent.cancelRequested, signal);
+    else if (intent.cancelRequested && !pursuit.cancelled) {
+      pursuit.cancelled = true;
+      pursuit.nudge.abort();
+    }
   }
 
-  private async pursue(workspaceId: WorkspaceId, requestId: CommandId, ended: AbortSignal): Promise<void> {
+  private begin(workspaceId: WorkspaceId, requestId: CommandId, cancelled: boolean, signal: AbortSignal): void {
+    const pursuit = { requestId, cancelled, ended: new AbortController(), nudge: new AbortController() };
+    this.pursuits.set(workspaceId, pursuit);
+    const running = this.pursue(workspaceId, pursuit, AbortSignal.any([pursuit.ended.signal, signal]));
+    this.running.add(running);
+    void running.finally(() => this.running.delete(running));
+  }
+
+  private async pursue(workspaceId: WorkspaceId, pursuit: Pursuit, ended: AbortSignal): Promise<void> {
+    const { requestId } = pursuit;
     let pauseMs = this.timing.firstResendMs;
     while (!ended.aborted) {
+      pursuit.nudge = new AbortController();
+      const pause = AbortSignal.any([ended, pursuit.nudge.signal]);
       try {
         const overdue = await this.sendTask(workspaceId, requestId);
+        if (pursuit.cancelled) await this.send(workspaceId, { kind: 'cancel', requestId });
         if (overdue) await this.askWhatHostSees(workspaceId, ended);
       } catch (error) {
         this.logger.warn({ err: error, workspaceId, requestId }, 'a task could not be sent; it will be sent again');
       }
-      await this.timers.sleep(pauseMs, ended);
+      await this.timers.sleep(pauseMs, pause);
       pauseMs = Math.min(pauseMs * 2, this.timing.lastResendMs);
     }
   }
