@@ -3,6 +3,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '
 import type { Problem } from '@vw/contracts';
 import { StoreUnavailable } from '@vw/event-store';
 import { ImageRepositoryUnavailable } from '@vw/images';
+import { UnknownCursor } from '@vw/projections';
 import type { Logger } from '@vw/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { problem, ProblemException } from './problem.js';
@@ -33,6 +34,7 @@ export class ProblemFilter implements ExceptionFilter {
       const because = causes(error).join(': ');
       return problem(503, 'STORE_UNAVAILABLE', `Nothing was recorded: ${because}`, {}, { cause: error });
     }
+    if (error instanceof UnknownCursor) return problem(422, 'INVALID', 'The cursor is not one of this query');
     const status = error instanceof HttpException ? error.getStatus() : statusCodeOf(error);
     if (status === 404) return problem(404, 'NOT_FOUND', 'There is nothing at this address');
     if (status === 413) return problem(413, 'TOO_LARGE', 'The request is larger than 1 MiB');

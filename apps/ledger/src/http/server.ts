@@ -10,6 +10,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyInstance } from 'fastify';
 import type { Ledger } from '../ledger.js';
 import { refuseForeignPages } from './caller.js';
+import { CommandsController } from './controllers/commands.controller.js';
 import { EventsController } from './controllers/events.controller.js';
 import { ExecuteHandler } from './controllers/execute.js';
 import { ImagesController } from './controllers/images.controller.js';
@@ -32,7 +33,14 @@ export async function createHttpServer(ledger: Ledger): Promise<NestFastifyAppli
   const module = {
     module: HttpModule,
     imports: [CqrsModule.forRoot()],
-    controllers: [WorkspacesController, ReadsController, ImagesController, EventsController, ServiceController],
+    controllers: [
+      WorkspacesController,
+      CommandsController,
+      ReadsController,
+      ImagesController,
+      EventsController,
+      ServiceController,
+    ],
     providers: [{ provide: LEDGER, useValue: ledger }, ExecuteHandler],
   };
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false, bodyParser: false });
