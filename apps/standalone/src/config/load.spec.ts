@@ -1,0 +1,79 @@
+/** Settings: where they come from, in which order, and that a wrong one is named. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ConfigurationError, loadSettings } from './load.js';
+import { describeSettings, settingTable } from './settings.js';
+
+const table = settingTable({ cpus: 2, memoryMiB: 1024, diskMiB: 2048 });
+let folder: string;
+let file: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'vw-config-'));
+  file = join(folder, 'vw.yaml');
+});
+
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function withFile(text: string, environment: Record<string, string> = {}) {
+  writeFileSync(file, text);
+  return loadSettings(table, { VW_CONFIG: file, ...environment });
+}
+
+function complaint(load: () => unknown): string {
+  try {
+    load();
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.message;
+    throw error;
+  }
+  throw new Error('nothing was wrong');
+}
+
+describe('settings', () => {
+  it('are what they are without being told, then what the file says, then what the environment says', () => {
+    expect(withFile('')).toMatchObject({ httpPort: 8420, hypervisor: 'auto', cpus: 2 });
+    expect(withFile('httpPort: 9000\ncpus: 1\n')).toMatchObject({ httpPort: 9000, cpus: 1 });
+    expect(withFile('httpPort: 9000\n', { VW_HTTP_PORT: '9001' })).toMatchObject({ httpPort: 9001 });
+  });
+
+  it.each([
+    ['VW_HTTP_PORT', '70000', 'VW_HTTP_PORT is "70000", expected a whole number from 0 to 65535'],
+    ['VW_HTTP_PORT', '', 'VW_HTTP_PORT is "", expected a whole number'],
+    ['VW_HTTP_HOST', '0.0.0.0', 'VW_HTTP_HOST is "0.0.0.0", expected 127.0.0.1, ::1 or localhost'],
+    ['VW_HYPERVISOR', 'xen', 'VW_HYPERVISOR is "xen", expected one of auto, v86, qemu, simulated'],
+    ['VW_HOST_ID', 'a.b', 'VW_HOST_ID is "a.b", expected 1 to 64'],
+    ['VW_HTPP_PORT', '1', 'VW_HTPP_PORT is no setting of this program'],
+  ])('that are wrong name their key: %s=%s', (name, value, said) => {
+    expect(complaint(() => withFile('', { [name]: value }))).toContain(said);
+  });
+
+  it.each([
+    ['httpPort: lots\n', 'vw.yaml: httpPort is "lots", expected a whole number'],
+    ['htppPort: 1\n', 'vw.yaml: htppPort is no setting'],
+    ['- a\n', 'vw.yaml: expected keys and values'],
+    ['httpPort: [1]\n', 'vw.yaml: httpPort expects a single value'],
+    ['a: &x 1\nb: *x\n', 'vw.yaml: '],
+    ['httpPort: "unclosed\n', 'vw.yaml: '],
+  ])('in a file that is wrong name the file and the key: %j', (text, said) => {
+    expect(complaint(() => withFile(text))).toContain(said);
+  });
+
+  it('tell all that is wrong at once', () => {
+    const said = complaint(() => withFile('cpus: 0\n', { VW_HTTP_PORT: 'x', VW_LOG_LEVEL: 'loud' }));
+    expect(said.split('\n')).toHaveLength(3);
+  });
+
+  it('that name a file which is not there say so', () => {
+    expect(complaint(() => loadSettings(table, { VW_CONFIG: join(folder, 'none.yaml') }))).toContain(
+      'there is no file',
+    );
+  });
+
+  it('are all in the description of the settings', () => {
+    const text = describeSettings(table);
+    for (const { variable, key } of Object.values(table)) expect(text).toMatch(new RegExp(`${variable} +${key} `));
+  });
+});
