@@ -37,6 +37,8 @@ export type RefusalReason =
   | 'PAUSED_IN_MEMORY'
   /** There is no hot image to start from. */
   | 'NO_HOT_IMAGE'
+  /** Its hot image belongs to its present image; starting it from the image gives the hot image up. */
+  | 'HAS_HOT_IMAGE'
   /** Nobody knows whether the guest runs: stop, cancel, steal-lock or override. */
   | 'POWER_UNKNOWN'
   /** Corrupted: repair or retire. */

@@ -19,6 +19,8 @@ const sentences: { readonly [reason: string]: string } = {
   NOT_PAUSED: 'its guest is {power}, and must be paused for this',
   PAUSED_IN_MEMORY: 'its guest is frozen in memory: unpause continues it, stop ends it',
   NO_HOT_IMAGE: 'it has no hot image: serialise makes one of a paused guest',
+  HAS_HOT_IMAGE:
+    'its hot image belongs to its present image: start it from the image first, which gives the hot image up',
   POWER_UNKNOWN: 'nobody knows whether its guest runs ({lastKnown} at {since}): stop, cancel, steal-lock or override',
   CORRUPTED: 'it is corrupted, as {attempted} showed ({evidence}): repair or retire it',
   RETIRED: 'it is retired, and nothing happens to it any more',

@@ -31,6 +31,7 @@ const titles: Record<RefusalReason, string> = {
   NOT_PAUSED: 'The guest is not paused',
   PAUSED_IN_MEMORY: 'The guest is frozen in memory; unpause continues it, stop ends it',
   NO_HOT_IMAGE: 'There is no hot image',
+  HAS_HOT_IMAGE: 'Its hot image belongs to its present image; starting it from the image gives the hot image up',
   POWER_UNKNOWN: 'Nobody knows whether the guest runs; stop, cancel, steal-lock and override are still possible',
   CORRUPTED: 'The workspace is corrupted; repair or retire it',
   NO_IMAGE: 'The repository has no such image',

@@ -1,6 +1,6 @@
 /** Where a workspace can stand, each by the history that led there. Ann holds the lock at epoch 1, the host is the first, unless the name says more. */
 import type { WorkspaceEvent } from '../workspace/index.js';
-import { ann, bob, event, hot, noon } from './scenario.js';
+import { ann, bob, event, hot, kernel, noon } from './scenario.js';
 
 type History = readonly WorkspaceEvent[];
 
@@ -31,7 +31,7 @@ const undeployed: History = [...undeploying, event('WorkspaceUndeployed'), event
 const undeployedHot: History = [
   ...paused,
   event('UndeployRequested', { captureHotImage: true }),
-  event('WorkspaceUndeployed', { hotImage: hot }),
+  event('WorkspaceUndeployed', { imageDigest: kernel.digest, hotImage: hot }),
   event('WorkspaceCheckedIn'),
 ];
 

@@ -4,7 +4,13 @@ import type { WorkspaceDescription } from '../description.js';
 import type { Instant } from '../ids.js';
 import type { CommandOf } from './commands.js';
 import type { WorkspaceEvent } from './events.js';
-import { firstRefusal, unlessDeployed, unlessHeldByAnother, unlessIntentOpen } from './guards.js';
+import {
+  firstRefusal,
+  unlessDeployed,
+  unlessHeldByAnother,
+  unlessHotImageOfAnother,
+  unlessIntentOpen,
+} from './guards.js';
 import type { WorkspaceState } from './state.js';
 
 type Outcome = Decision<WorkspaceEvent>;
@@ -45,7 +51,12 @@ export function clone(state: WorkspaceState, command: CommandOf<'clone'>): Outco
 /** What a host was given cannot be described otherwise afterwards: refine first, deploy then. */
 export function refine(state: WorkspaceState, command: CommandOf<'refine'>): Outcome {
   const { description, image, by } = command;
-  const refusal = firstRefusal(unlessHeldByAnother(state, by), unlessIntentOpen(state), unlessDeployed(state));
+  const refusal = firstRefusal(
+    unlessHeldByAnother(state, by),
+    unlessIntentOpen(state),
+    unlessDeployed(state),
+    unlessHotImageOfAnother(state, image),
+  );
   if (refusal) return refusal;
   const sameDescription = description === undefined || sameValue(description, state.description);
   const sameImage = image === undefined || sameValue(image, state.image);

@@ -3,6 +3,7 @@ import {
   ann,
   bob,
   command,
+  digestOf,
   evening,
   event,
   given,
@@ -89,6 +90,16 @@ describe('deploy', () => {
         event('WorkspaceCheckedOut', { epoch: 2 }),
         event('DeployRequested', { requestId, hostId: h2, epoch: 2 }),
       );
+  });
+
+  it('never lets a hot image be continued beside another image than the one it was taken on', () => {
+    const other = { ...kernel, digest: digestOf('e') };
+    const bound = { asked: { image: other.digest }, found: { image: kernel.digest, hotImage: hot.digest } };
+    for (const type of ['deploy', 'refine'] as const) {
+      given(...undeployedHot)
+        .when(command(type, { image: other }))
+        .refused('HAS_HOT_IMAGE', bound.asked, bound.found);
+    }
   });
 
   it('brings the hot image along', () => {

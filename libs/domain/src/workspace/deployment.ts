@@ -9,6 +9,7 @@ import {
   unlessCorrupted,
   unlessExpired,
   unlessHeldByAnother,
+  unlessHotImageOfAnother,
   unlessIntentOpen,
   unlessPowerUnknown,
 } from './guards.js';
@@ -32,6 +33,8 @@ export function deploy(state: WorkspaceState, command: CommandOf<'deploy'>): Out
     if (placement.hostId === hostId) return alreadyDone;
     return refuse('DEPLOYED', { hostId }, { hostId: placement.hostId, epoch: placement.epoch });
   }
+  const bound = unlessHotImageOfAnother(state, image);
+  if (bound) return bound;
   const granted = grant(state, command);
   if (granted.kind === 'refused') return granted;
   const before: LockEvent[] = granted.kind === 'accepted' ? [...granted.events] : [];

@@ -3,7 +3,7 @@ import { accept, alreadyDone, type Decision, refuse } from '../decision.js';
 import type { CommandOf } from './commands.js';
 import type { WorkspaceEvent } from './events.js';
 import { hotImageOf } from './evolve.js';
-import { firstRefusal, unlessHeldByAnother, unlessIntentOpen } from './guards.js';
+import { firstRefusal, unlessHeldByAnother, unlessHotImageOfAnother, unlessIntentOpen } from './guards.js';
 import type { WorkspaceState } from './state.js';
 
 type Outcome = Decision<WorkspaceEvent>;
@@ -29,6 +29,8 @@ export function repair(state: WorkspaceState, command: CommandOf<'repair'>): Out
   if (image !== undefined && state.placement.kind !== 'none') {
     return refuse('DEPLOYED', { image: image.name }, { hostId: state.placement.hostId });
   }
+  const bound = discardHotImage ? undefined : unlessHotImageOfAnother(state, image);
+  if (bound) return bound;
   return accept({ type: 'WorkspaceRepaired', data: { reason, discardedHotImage: discardHotImage, image } });
 }
 

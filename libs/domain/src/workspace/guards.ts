@@ -2,6 +2,8 @@
 import { type Decision, refuse } from '../decision.js';
 import type { Instant } from '../ids.js';
 import { ledgerSubject } from './commands.js';
+import type { ImageRef } from './events.js';
+import { hotImageOf } from './evolve.js';
 import type { Lock, Placement, WorkspaceState } from './state.js';
 
 export type Refused = Extract<Decision<never>, { kind: 'refused' }>;
@@ -67,6 +69,17 @@ export function unlessExpired(state: WorkspaceState, at: Instant): Refused | und
 export function unlessPowerUnknown(state: WorkspaceState): Refused | undefined {
   if (state.power.kind !== 'unknown') return undefined;
   return refused('POWER_UNKNOWN', {}, { lastKnown: state.power.lastKnown, since: state.power.since });
+}
+
+/** A frozen memory continued beside another disk would ruin both: the hot image holds the workspace to the image it was taken on. */
+export function unlessHotImageOfAnother(state: WorkspaceState, image: ImageRef | undefined): Refused | undefined {
+  const hotImage = hotImageOf(state.power);
+  if (hotImage === undefined || image === undefined || image.digest === state.image?.digest) return undefined;
+  return refused(
+    'HAS_HOT_IMAGE',
+    { image: image.digest },
+    { image: state.image?.digest ?? null, hotImage: hotImage.digest },
+  );
 }
 
 /** The host that has the workspace ready, when nothing is under way there and the caller may act; otherwise why not. */
