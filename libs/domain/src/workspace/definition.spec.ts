@@ -20,7 +20,8 @@ import { situations } from '../testing/situations.js';
 import type { WorkspaceDescription } from '../description.js';
 import type { ImageRef } from './events.js';
 
-const { created, checkedOut, deploying, staged, expired, corruptedAtHome, undeployedHot, retired } = situations;
+const { created, checkedOut, deploying, staged, expired, corruptedAtHome, undeployed, undeployedHot, retired } =
+  situations;
 const lockHeld = { holder: ann, epoch: 1, leaseUntil: evening };
 
 describe('create', () => {
@@ -51,18 +52,20 @@ describe('create', () => {
 });
 
 describe('clone', () => {
-  it('takes definition and image, and nothing of the deployments', () => {
-    const source = stateAfter(...undeployedHot);
+  it.each([
+    ['the disk as the last host left it', undeployed, { ...kernel, digest: digestOf('b') }],
+    ['nothing of a hot image', undeployedHot, kernel],
+  ])('takes definition and image: %s', (_, history, image) => {
     given()
-      .when(command('clone', { by: bob, source }))
+      .when(command('clone', { by: bob, source: stateAfter(...history) }))
       .accepted({
         type: 'WorkspaceCreated',
         data: {
           workspaceId: w1,
           owner: bob,
           description: tiny,
-          image: { ...kernel, digest: digestOf('b') },
-          clonedFrom: { workspaceId: w1, revision: undeployedHot.length - 1 },
+          image,
+          clonedFrom: { workspaceId: w1, revision: history.length - 1 },
         },
       });
   });
