@@ -39,6 +39,19 @@ export class UsageFailure extends Failure {
   }
 }
 
+/** Why a file that was named cannot be read, in words. */
+export function whyUnreadable(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return (code !== undefined && unreadable.get(code)) || message;
+}
+
+const unreadable = new Map([
+  ['ENOENT', 'there is no such file'],
+  ['ENOTDIR', 'there is no such file'],
+  ['EISDIR', 'it is a folder'],
+  ['EACCES', 'it may not be read by this user'],
+]);
+
 const refusals = new Map<number, string>([
   [exitCodes.refused, 'refused'],
   [exitCodes.notFound, 'not found'],

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { buffer as bytesOf } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { parse } from 'yaml';
-import { UsageFailure } from '../failures.js';
+import { UsageFailure, whyUnreadable } from '../failures.js';
 import { hintNext, tellAnswer, tellNotices } from '../output/answer.js';
 import { resolveWorkspace } from '../resolve.js';
 import type { Perform, Session } from '../session.js';
@@ -112,7 +112,7 @@ async function readDescription({ io }: Session, file: string): Promise<Uint8Arra
   try {
     return await readFile(file);
   } catch (cause) {
-    throw new UsageFailure(`cannot read the description ${file}: ${(cause as Error).message}`, { cause });
+    throw new UsageFailure(`cannot read the description ${file}: ${whyUnreadable(cause)}`, { cause });
   }
 }
 

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { ImageView } from '@vw/contracts';
 import { type Command, Option } from 'commander';
-import { UsageFailure } from '../failures.js';
+import { UsageFailure, whyUnreadable } from '../failures.js';
 import type { Progress } from '../output/progress.js';
 import type { Column } from '../output/table.js';
 import { shortDigest, size } from '../output/text.js';
@@ -67,7 +67,7 @@ async function sizeOf(file: string): Promise<number> {
     const found = await stat(file);
     if (found.isFile()) return found.size;
   } catch (cause) {
-    throw new UsageFailure(`cannot read the image ${file}: ${(cause as Error).message}`, { cause });
+    throw new UsageFailure(`cannot read the image ${file}: ${whyUnreadable(cause)}`, { cause });
   }
   throw new UsageFailure(`cannot read the image ${file}: it is no regular file`);
 }

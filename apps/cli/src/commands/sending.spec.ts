@@ -74,6 +74,10 @@ describe('sending commands', () => {
 
   it('hints at the next command on a terminal only', async () => {
     expect((await vw({ url: ledger.url, tty: true }, 'check-out', 'blast')).err).toBe('next: vw deploy blast\n');
+    const npx = { npm_command: 'exec' };
+    expect((await vw({ url: ledger.url, tty: true, env: npx }, 'check-out', 'blast')).err).toBe(
+      'next: npx vw deploy blast\n',
+    );
     expect((await vw({ url: ledger.url, tty: true }, 'check-out', 'blast', '--json')).err).toBe('');
   });
 

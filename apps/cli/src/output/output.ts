@@ -49,7 +49,10 @@ export class Output {
 
   /** The natural next step, for a person at a terminal. */
   async hint(text: string): Promise<void> {
-    if (!this.json && this.#io.stderr.isTty && this.#io.stdout.isTty) await this.#io.stderr.write(`next: ${text}\n`);
+    if (this.json || !this.#io.stderr.isTty || !this.#io.stdout.isTty) return;
+    // What was found by `npx vw` is found so again; a bare `vw` may be nowhere in PATH.
+    const found = this.#io.env['npm_command'] === 'exec' ? 'npx ' : '';
+    await this.#io.stderr.write(`next: ${found}${text}\n`);
   }
 
   progress(): Progress {
