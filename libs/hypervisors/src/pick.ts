@@ -12,7 +12,7 @@ const PREFERRED = [
 export interface PickedHypervisor {
   readonly hypervisor: Hypervisor;
   readonly profile: VmmProfile;
-  /** One sentence for the operator. */
+  /** One sentence for the operator, without its full stop. */
   readonly reason: string;
   /** What would have come first and could not be used. */
   readonly rejected: readonly { readonly type: VmmType; readonly detail: string }[];
@@ -30,7 +30,7 @@ export async function pickHypervisor(
     const hypervisor = createHypervisor(type, deps);
     const result = await hypervisor.probe(signal);
     if (result.usable) {
-      const reason = `${type} ${result.profile.version} was taken because ${merit}; ${result.detail}.`;
+      const reason = `guests run on ${type} ${result.profile.version}, because ${merit}; ${result.detail}`;
       return { hypervisor, profile: result.profile, reason, rejected };
     }
     rejected.push({ type, detail: result.detail });

@@ -59,8 +59,8 @@ export class DemoClient {
     const response = await fetch(this.url + path, { ...init, headers });
     if (response.ok) return (await response.json()) as T;
     const problem = (await response.json()) as Problem;
-    const where =
-      problem.problems?.map((each) => `\n  ${JSON.stringify(each.where ?? {})} ${each.message}`).join('') ?? '';
-    throw new Error(`${problem.reason}: ${problem.detail}${where}`);
+    // Where there is one fault only, the detail has told it.
+    const faults = (problem.problems ?? []).filter(({ message }) => !problem.detail.includes(message));
+    throw new Error([`${problem.reason}: ${problem.detail}`, ...faults.map(({ message }) => message)].join('\n  '));
   }
 }

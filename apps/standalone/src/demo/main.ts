@@ -28,7 +28,7 @@ try {
   const settings = loadSettings(settingTable(measureMachine(data)), environment);
   const service = await openService(settings, createLogger(settings.logLevel), () => undefined);
   try {
-    say(`guests run on ${service.hypervisor}\n`);
+    say(`${service.hypervisor}\n`);
     const client = new DemoClient(service.url, systemTimers);
     const report = await liveOnce(client, systemTimers, { name: basename(path), bytes, contentType }, say);
     say(`\nhistory of ${report.workspaceId}`);
