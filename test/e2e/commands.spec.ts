@@ -141,6 +141,10 @@ describe('reading', () => {
       return answer.status === 200 ? answer : undefined;
     });
     expect(shown.body).toContain('<name>&lt;&amp;&gt;</name>');
+    const description =
+      /<workspace xmlns="urn:workspace-ledger:description:1"[\s\S]*?<\/workspace>/.exec(shown.body)?.[0] ?? '';
+    const again = await api.post('/v1/workspaces', description, { type: 'application/xml' });
+    expect(again.status).toBe(201);
   });
 });
 

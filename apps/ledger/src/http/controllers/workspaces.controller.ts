@@ -71,7 +71,10 @@ export class WorkspacesController {
     const row = this.row(id);
     const view = workspaceView(baseUri(request), row.state, row.updatedAt);
     reply.header('vw-position', String(this.ledger.ports.views.position()));
-    if (wantsXml(accept)) await reply.header('content-type', 'application/xml; charset=utf-8').send(workspaceXml(view));
+    if (wantsXml(accept))
+      await reply
+        .header('content-type', 'application/xml; charset=utf-8')
+        .send(workspaceXml(view, row.state.description));
     else await reply.send(view);
   }
 

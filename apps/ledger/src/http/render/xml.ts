@@ -3,6 +3,8 @@
  * parameter, as the paper's EPR carries it.
  */
 import type { CommandAnswer, WorkspaceReference, WorkspaceView } from '@vw/contracts';
+import { descriptionToXml } from '@vw/descriptions';
+import type { WorkspaceDescription } from '@vw/domain';
 import { XMLBuilder } from 'fast-xml-parser';
 
 const namespaces = {
@@ -22,16 +24,12 @@ const endpointReference = ({ uri, owner }: WorkspaceReference) => ({
   'wsa:EndpointReference': { 'wsa:Address': uri, 'wsa:ReferenceParameters': { owner } },
 });
 
-export function workspaceXml(view: WorkspaceView): string {
-  const { reference, name, description: _, image, lock, placement, power, integrity, intent, ...rest } = view;
-  return document({
-    workspace: {
-      ...namespaces,
-      ...endpointReference(reference),
-      name,
-      ...flat({ ...rest, image, lock, placement, power, integrity, intent }),
-    },
-  });
+/** The description stands inside in its own vocabulary, so that what is taken out of here can be given to a create. */
+export function workspaceXml(view: WorkspaceView, description: WorkspaceDescription): string {
+  const { reference, description: _, ...rest } = view;
+  const whole = document({ workspace: { ...namespaces, ...endpointReference(reference), ...flat(rest) } });
+  const inner = descriptionToXml(description).replace(/^<\?xml[^>]*\?>\s*/, '');
+  return whole.replace(/<\/workspace>\s*$/, () => `${inner.trimEnd()}\n</workspace>\n`);
 }
 
 export function answerXml(answer: CommandAnswer): string {
