@@ -126,3 +126,22 @@ describe('undo and override', () => {
     });
   });
 });
+
+describe('memory', () => {
+  it('that a host owes to the workspaces placed there is not promised again', async () => {
+    const small = await startService(join(folder, 'small'), { VW_HYPERVISOR: 'simulated', VW_MEMORY_MIB: '40' });
+    try {
+      const ids = [await small.api.create(), await small.api.create(), await small.api.create()];
+      await small.api.done(ids[0]!, 'deploy');
+      await small.api.done(ids[1]!, 'deploy');
+      expect((await small.api.command(ids[2]!, 'deploy')).body).toMatchObject({
+        reason: 'NO_HOST',
+        found: { local: '16 MiB of memory (it has 8 free of 40)' },
+      });
+      await small.api.done(ids[0]!, 'undeploy');
+      await small.api.done(ids[2]!, 'deploy');
+    } finally {
+      await small.stop();
+    }
+  });
+});

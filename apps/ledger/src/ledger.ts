@@ -3,7 +3,8 @@
  * asks them; then the loops, each following the log from its own place. A loop that fails ends the ledger: it is restarted whole, from the log.
  */
 import {
-  type HostState,
+  allotment,
+  type HostId,
   type ImageRef,
   type Principal,
   type WorkspaceId,
@@ -183,7 +184,22 @@ function worldOf(streams: Streams, views: Views): World {
       if (found === undefined || found.kind !== 'available') return undefined;
       return { name: found.name, digest: found.digest, kind: found.imageKind };
     },
-    hosts: (): readonly HostState[] => views.hosts().map(({ state }) => state),
+    hosts: () =>
+      views.hosts().map(({ state: host }) => ({ host, promisedMemoryMiB: promisedMemoryMiB(views, host.hostId) })),
     workspace: async (id) => (await streams.workspace(id)).state,
   };
+}
+
+const pageSize = 1000;
+
+/** What the workspaces placed on a host were given, as far as the views know. */
+function promisedMemoryMiB(views: Views, hostId: HostId): number {
+  let sum = 0;
+  let after: string | undefined;
+  do {
+    const { items, next } = views.workspaces({ hostId, limit: pageSize, after });
+    for (const { state } of items) sum += allotment(state.description).memoryMiB;
+    after = next;
+  } while (after !== undefined);
+  return sum;
 }

@@ -7,7 +7,7 @@ export * from './host/index.js';
 export type { CommandId, Epoch, HostId, ImageDigest, ImageId, Instant, WorkspaceId } from './ids.js';
 export { isId } from './ids.js';
 export * from './image/index.js';
-export type { Allotment, Suitability, Wanted } from './matching.js';
+export type { Allotment, HostOffer, Suitability, Wanted } from './matching.js';
 export { allotment, chooseHost, suitability } from './matching.js';
 export type { EventMetadata, Principal, Recorded } from './metadata.js';
 export * from './workspace/index.js';

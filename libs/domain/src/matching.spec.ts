@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { WorkspaceDescription, WorkspaceRequirements } from './description.js';
 import { type HostState, type HostVmm, unknownHost } from './host/index.js';
 import type { HostId } from './ids.js';
-import { allotment, chooseHost, suitability, type Wanted } from './matching.js';
+import { allotment, chooseHost, type HostOffer, suitability, type Wanted } from './matching.js';
 import { h1, h2, h3, hot, kernel, tiny } from './testing/scenario.js';
 
 const v86: HostVmm = {
@@ -24,11 +24,10 @@ const host = (
   hostId: HostId,
   over: Partial<HostState['capacity']> = {},
   kind: HostState['kind'] = 'connected',
-): HostState => ({
-  ...unknownHost,
-  kind,
-  hostId,
-  capacity: { cpus: 2, memoryMiB: 64, diskMiB: 100, vmms: [v86], ...over },
+  promisedMemoryMiB = 0,
+): HostOffer => ({
+  host: { ...unknownHost, kind, hostId, capacity: { cpus: 2, memoryMiB: 64, diskMiB: 100, vmms: [v86], ...over } },
+  promisedMemoryMiB,
 });
 const wanted = (requirements: WorkspaceRequirements = {}, over: Partial<WorkspaceDescription> = {}): Wanted => ({
   description: { ...tiny, requirements, ...over },
@@ -79,8 +78,10 @@ describe('an unsuitable host lacks', () => {
   it.each([
     ['a connection (it is lost)', host(h1, {}, 'lost'), wanted()],
     ['category dynamic-account', host(h1), wanted({}, { category: 'dynamic-account' })],
-    ['65 MiB of memory (it has 64)', host(h1), wanted({ memoryMiB: { min: 65 } })],
-    ['16 MiB of memory (it has 15)', host(h1, { memoryMiB: 15 }), wanted()],
+    ['65 MiB of memory (it has 64 free of 64)', host(h1), wanted({ memoryMiB: { min: 65 } })],
+    ['16 MiB of memory (it has 15 free of 15)', host(h1, { memoryMiB: 15 }), wanted()],
+    ['16 MiB of memory (it has 15 free of 64)', host(h1, {}, 'connected', 49), wanted()],
+    ['16 MiB of memory (it has 0 free of 64)', host(h1, {}, 'connected', 99), wanted()],
     ['3 cpus (it has 2)', host(h1), wanted({ cpus: { min: 3 } })],
     ['101 MiB of disk (it has 100)', host(h1), wanted({ diskMiB: { min: 101 } })],
     ['a VMM that a probe has shown to work', host(h1, { vmms: [] }), wanted()],

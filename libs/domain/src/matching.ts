@@ -35,14 +35,21 @@ export type Suitability =
 
 const lacks = (what: string): Suitability => ({ suitable: false, lacks: what });
 
-export function suitability(host: HostState, wanted: Wanted): Suitability {
+/** A host, and the memory that it owes already to the workspaces placed there. Processors are shared in time, memory is not. */
+export interface HostOffer {
+  readonly host: HostState;
+  readonly promisedMemoryMiB: number;
+}
+
+export function suitability({ host, promisedMemoryMiB }: HostOffer, wanted: Wanted): Suitability {
   const { description, image, hotImage } = wanted;
   const { requirements } = description;
   if (host.kind !== 'connected') return lacks(`a connection (it is ${host.kind})`);
   if (description.category !== 'virtual-machine') return lacks(`category ${description.category}`);
   const { memoryMiB, cpus } = allotment(description);
-  if (host.capacity.memoryMiB < memoryMiB)
-    return lacks(`${memoryMiB} MiB of memory (it has ${host.capacity.memoryMiB})`);
+  const freeMiB = Math.max(0, host.capacity.memoryMiB - promisedMemoryMiB);
+  if (freeMiB < memoryMiB)
+    return lacks(`${memoryMiB} MiB of memory (it has ${freeMiB} free of ${host.capacity.memoryMiB})`);
   if (host.capacity.cpus < cpus) return lacks(`${cpus} cpus (it has ${host.capacity.cpus})`);
   const diskMiB = requirements.diskMiB?.min ?? 0;
   if (host.capacity.diskMiB < diskMiB) return lacks(`${diskMiB} MiB of disk (it has ${host.capacity.diskMiB})`);
@@ -86,14 +93,15 @@ function vmmLacks(
 
 /** The first suitable host in order of id, or what each lacks. */
 export function chooseHost(
-  hosts: readonly HostState[],
+  offers: readonly HostOffer[],
   wanted: Wanted,
 ): { readonly hostId: HostId } | { readonly lacking: ReadonlyMap<HostId, string> } {
   const lacking = new Map<HostId, string>();
-  for (const host of hosts.toSorted((a, b) => (a.hostId < b.hostId ? -1 : 1))) {
-    const answer = suitability(host, wanted);
-    if (answer.suitable) return { hostId: host.hostId };
-    lacking.set(host.hostId, answer.lacks);
+  for (const offer of offers.toSorted((a, b) => (a.host.hostId < b.host.hostId ? -1 : 1))) {
+    const { hostId } = offer.host;
+    const answer = suitability(offer, wanted);
+    if (answer.suitable) return { hostId };
+    lacking.set(hostId, answer.lacks);
   }
   return { lacking };
 }

@@ -133,15 +133,15 @@ function prepareDeploy(
   if (named !== undefined && !isId(named)) return refuse('INVALID', { host: named }, { expected: 'an id' }) as Refused;
   if (state.placement.kind !== 'none') return ready({ hostId: (named as HostId) ?? state.placement.hostId, image });
   const wanted = { description: state.description, image, hotImage: hotImageOf(state.power) };
-  const hosts = world.hosts();
+  const offers = world.hosts();
   if (named !== undefined) {
-    const host = hosts.find((each) => each.hostId === named);
-    if (host === undefined) return refuse('NOT_FOUND', { host: named }) as Refused;
-    const answer = suitability(host, wanted);
+    const offer = offers.find(({ host }) => host.hostId === named);
+    if (offer === undefined) return refuse('NOT_FOUND', { host: named }) as Refused;
+    const answer = suitability(offer, wanted);
     if (!answer.suitable) return refuse('HOST_UNSUITABLE', { host: named }, { lacks: answer.lacks }) as Refused;
-    return ready({ hostId: host.hostId, image });
+    return ready({ hostId: offer.host.hostId, image });
   }
-  const choice = chooseHost(hosts, wanted);
+  const choice = chooseHost(offers, wanted);
   if ('lacking' in choice)
     return refuse('NO_HOST', { image: image.name }, Object.fromEntries(choice.lacking)) as Refused;
   return ready({ hostId: choice.hostId, image });
