@@ -1,12 +1,14 @@
 /** One run of the service as a person sees it: settings judged, progress shown, an address and the next commands printed, a signal obeyed. */
 import { StoreInUse } from '@vw/event-store';
-import { createLogger } from '@vw/runtime';
+import { createLogger, systemTimers } from '@vw/runtime';
 import { ConfigurationError, loadSettings } from './config/load.js';
 import { measureMachine } from './config/machine.js';
 import { describeSettings, settingTable } from './config/settings.js';
 import { openService, type Service } from './service.js';
 
 const usage = 2;
+/** One Ctrl-C can arrive twice, from the terminal and from the program that started this one; what follows so soon is the same one. */
+const sameSignalMs = 500;
 
 /** Runs until a signal or a failure. Answers the exit code. */
 export async function run(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
@@ -27,15 +29,25 @@ export async function run(args: readonly string[], environment: NodeJS.ProcessEn
     return await untilSignal(service);
   } catch (error) {
     if (error instanceof ConfigurationError) return complain(error.message, usage);
-    if (error instanceof StoreInUse) return complain(`${error.path} is in use: another instance runs on this data`, 1);
+    if (error instanceof StoreInUse)
+      return complain(`${error.path} is in use: another instance runs on this data; VW_DATA names another folder`, 1);
+    if (isTaken(error)) {
+      const { address, port } = error;
+      return complain(`port ${port} of ${address} is taken by another program; VW_HTTP_PORT names another`, 1);
+    }
     return complain(sentence(error), 1);
   }
+}
+
+/** Node's complaint about a port on which somebody listens already. */
+function isTaken(error: unknown): error is { readonly address: string; readonly port: number } {
+  return (error as NodeJS.ErrnoException | null)?.code === 'EADDRINUSE';
 }
 
 function greeting({ url, hypervisor }: Service): string {
   return [
     `workspace-ledger is ready on ${url}`,
-    `guests run on ${hypervisor}`,
+    hypervisor,
     '',
     'In another terminal:',
     '  npx vw create -f schemas/samples/descriptions/heartbeat.yaml',
@@ -48,7 +60,7 @@ function greeting({ url, hypervisor }: Service): string {
   ].join('\n');
 }
 
-/** Ends with the first signal, in order; with the second at once. */
+/** Ends with the first signal, in order; with a second one at once. */
 async function untilSignal(service: Service): Promise<number> {
   const signalled = new Promise<NodeJS.Signals>((resolve) => {
     for (const name of ['SIGINT', 'SIGTERM'] as const) {
@@ -64,9 +76,13 @@ async function untilSignal(service: Service): Promise<number> {
     await service.close();
     return complain(sentence(first), 1);
   }
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.removeAllListeners(name).on(name, () => process.exit(130));
   process.stderr.write('\nfinishing what is under way; Ctrl-C again stops at once …\n');
+  const closed = new AbortController();
+  void systemTimers.sleep(sameSignalMs, closed.signal).then(() => {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => process.exit(130));
+  });
   await service.close();
+  closed.abort();
   process.stderr.write('stopped\n');
   return 0;
 }
