@@ -10,6 +10,11 @@ import { layout } from './service.js';
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
+/** A line that a terminal overwrites; whoever reads a file wants only what came of it. */
+function showProgress({ events }: { readonly events: number }): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r${events} events\r`);
+}
+
 async function rebuild(): Promise<number> {
   const settings = loadSettings(settingTable(measureMachine(process.env.VW_DATA ?? './var')), process.env);
   const logger = createLogger(settings.logLevel);
@@ -21,10 +26,10 @@ async function rebuild(): Promise<number> {
     const { events, position } = await rebuildViews({
       file,
       store,
-      onProgress: (done) => process.stderr.write(`\r${done.events} events `),
+      onProgress: showProgress,
     });
     const after = canonicalDigest(file);
-    say(`\rrebuilt from ${events} events, up to position ${position}`);
+    say(`rebuilt from ${events} events, up to position ${position}`);
     say(
       before === after
         ? `the same as before: sha256 ${after}`

@@ -23,7 +23,9 @@ const path = process.argv[2] ?? join(packageRoot(), 'schemas/samples/description
 const contentType = contentTypes[path.split('.').at(-1) ?? ''] ?? 'application/yaml';
 const data = await mkdtemp(join(tmpdir(), 'vw-demo-'));
 try {
-  const bytes = await readFile(path);
+  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    throw new Error(cause.code === 'ENOENT' ? `there is no file ${path}` : `${path}: ${cause.message}`, { cause });
+  });
   const environment = { ...process.env, VW_DATA: data, VW_HTTP_PORT: '0' };
   const settings = loadSettings(settingTable(measureMachine(data)), environment);
   const service = await openService(settings, createLogger(settings.logLevel), () => undefined);
