@@ -1,5 +1,6 @@
 /** The contract, and what only a VMM with processes of its own can suffer. */
 import { access, readdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   createHypervisor,
@@ -75,6 +76,26 @@ describe.runIf(qemuIsHere)('a QEMU of its own', () => {
     expect(await hypervisor.adopt([spec])).toMatchObject([
       { workspaceId: 'w1', epoch: 1, observation: { power: 'absent' } },
     ]);
+  });
+
+  it('begun by a probe that was killed, is ended by the next probe', async () => {
+    const prober = runProgram(join(packageRoot(), 'test/contracts/hypervisors/qemu/prober.program.ts'));
+    let directory = '';
+    try {
+      await prober.printed(1);
+      await until('the guest of the probe', async () => {
+        const names = await readdir(tmpdir());
+        directory = join(tmpdir(), names.find((name) => name.startsWith(`vw-probe-${prober.lines[0]}-`)) ?? 'none');
+        return exists(join(directory, 'vmm-qemu.pid'));
+      });
+    } finally {
+      await prober.kill();
+    }
+    const pid = await pidOf({ directory });
+    expect(await isGone(pid)).toBe(false);
+    expect(await hypervisor.probe()).toMatchObject({ usable: true });
+    expect(await isGone(pid)).toBe(true);
+    expect(await exists(directory)).toBe(false);
   });
 
   it('that crashes inside by a triple fault is told of as a crash', async () => {
@@ -205,7 +226,13 @@ describe.runIf(qemuIsHere)('a QEMU of its own', () => {
   });
 });
 
-async function pidOf({ directory }: GuestSpec): Promise<number> {
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+async function pidOf({ directory }: Pick<GuestSpec, 'directory'>): Promise<number> {
   return Number(await readFile(join(directory, 'vmm-qemu.pid'), 'utf8'));
 }
 
