@@ -10,3 +10,4 @@ export { canonicalJson, sha256Hex } from './canonical.js';
 export { packageRoot } from './package-root.js';
 export type { Judged, SchemaFault } from './schemas.js';
 export { schemaGuard } from './schemas.js';
+export { moveDurably, synchroniseFolder, writeDurably } from './durable-files.js';

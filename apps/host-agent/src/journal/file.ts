@@ -11,7 +11,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readFile, rm, truncate } from 'node:fs/promises';
 import type { Logger } from '@vw/runtime';
-import { writeDurably } from '../durable.js';
+import { writeDurably } from '@vw/runtime';
 import { JournalCorrupted, JournalUnavailable } from './errors.js';
 import { lineOf, recordIn } from './line.js';
 import type { JournalRecord } from './records.js';

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import type { Id } from '@vw/contracts';
 import type { GuestSpec } from '@vw/hypervisors';
 import { type Deployment, type Found, parseDeployment } from './deployment.js';
-import { moveDurably, synchroniseFolder, writeDurably } from '../durable.js';
+import { moveDurably, synchroniseFolder, writeDurably } from '@vw/runtime';
 
 const WORKSPACE_ID = /^[A-Za-z0-9_-]{1,64}$/;
 

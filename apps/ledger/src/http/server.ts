@@ -1,7 +1,4 @@
-/**
- * The HTTP server: Nest on Fastify, around a ledger that exists without them. Bodies are raw where a description or an image comes, JSON elsewhere; none larger
- * than 1 MiB is held in memory.
- */
+/** The HTTP server: Nest on Fastify, around a ledger that exists without them. No body larger than 1 MiB is held in memory. */
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -9,6 +6,7 @@ import { CqrsModule } from '@nestjs/cqrs';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Ledger } from '../ledger.js';
+import { acceptBodies } from './bodies.js';
 import { refuseForeignPages } from './caller.js';
 import { CommandsController } from './controllers/commands.controller.js';
 import { EventsController } from './controllers/events.controller.js';
@@ -18,7 +16,6 @@ import { ReadsController } from './controllers/reads.controller.js';
 import { ServiceController } from './controllers/service.controller.js';
 import { WorkspacesController } from './controllers/workspaces.controller.js';
 import { ProblemFilter } from './problem.filter.js';
-import { problem } from './problem.js';
 import { LEDGER } from './reading.js';
 import { validation } from './validation.js';
 
@@ -51,35 +48,4 @@ export async function createHttpServer(ledger: Ledger): Promise<NestFastifyAppli
   app.useGlobalFilters(new ProblemFilter(ledger.ports.logger));
   await app.init();
   return app;
-}
-
-function acceptBodies(server: FastifyInstance): void {
-  server.removeAllContentTypeParsers();
-  server.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
-  const descriptions = [
-    'application/yaml',
-    'application/x-yaml',
-    'text/yaml',
-    'application/xml',
-    'text/xml',
-    'text/plain',
-  ];
-  server.addContentTypeParser(descriptions, { parseAs: 'buffer' }, (_request, body: Buffer, done) => done(null, body));
-  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    // A description is judged as its author wrote it, duplicate keys and all.
-    if (request.routeOptions.url === '/v1/workspaces') return done(null, body);
-    try {
-      done(null, body.length === 0 ? {} : plainJson(body.toString()));
-    } catch (error) {
-      done(
-        problem(400, 'BAD_REQUEST', `The body is not JSON: ${(error as Error).message}`, {}, { cause: error }),
-        undefined,
-      );
-    }
-  });
-}
-
-/** JSON whose objects cannot touch the prototypes of ours. */
-function plainJson(text: string): unknown {
-  return JSON.parse(text, (key, value: unknown) => (key === '__proto__' ? undefined : value));
 }

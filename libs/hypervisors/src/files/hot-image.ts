@@ -15,7 +15,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import { GuestNotStarted, IncompatibleHotImage } from '../errors.js';
 import type { HotImageFile, VmmType } from '../port.js';
-import { moveDurably } from './durable.js';
+import { moveDurably } from '@vw/runtime';
 
 export const HEADER_BYTES = 4096;
 const MAGIC = Buffer.from('VWHOT\0\0\u0001', 'latin1');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Marker, MarkerStore } from '../ensuring/vmm.js';
 import { ObservationImpossible } from '../errors.js';
 import type { VmmType } from '../port.js';
-import { writeDurably } from './durable.js';
+import { writeDurably } from '@vw/runtime';
 import { CONSOLE_FILE, KEPT_PREFIX } from './names.js';
 
 const MARKER_NAME = /^vmm-(v86|qemu|simulated)\.json$/;

@@ -14,7 +14,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Clock, Logger } from '@vw/runtime';
-import { silentLogger } from '@vw/runtime';
+import { silentLogger, synchroniseFolder } from '@vw/runtime';
 import { hexOf, verifyFile } from '../digest.js';
 import {
   ImageCorrupted,
@@ -34,7 +34,7 @@ import {
   readManifest,
   writeManifest,
 } from './manifest.js';
-import { createWhole, flushFolder, sweep } from './temporary.js';
+import { createWhole, sweep } from './temporary.js';
 
 export interface DirectoryRepositoryOptions {
   /** Made where it is missing. Several processes of one machine may share it. */
@@ -69,7 +69,7 @@ class DirectoryRepository implements ImageRepository {
     await atTheDoor('the image repository cannot be opened', async () => {
       await mkdir(this.#bytes, { recursive: true });
       await mkdir(this.#incoming, { recursive: true });
-      await flushFolder(dirname(this.#bytes));
+      await synchroniseFolder(dirname(this.#bytes));
     });
     await sweep(this.#incoming).catch((err: unknown) =>
       this.logger.warn({ err }, 'leftovers of crashed puts stay where they are'),
@@ -142,7 +142,7 @@ class DirectoryRepository implements ImageRepository {
         await temporary.chmod(0o444);
         const stored = this.#fileOf(copied.digest);
         await mkdir(dirname(stored), { recursive: true });
-        await flushFolder(this.#bytes);
+        await synchroniseFolder(this.#bytes);
         return { file: stored, result: copied };
       });
     } finally {

@@ -7,6 +7,7 @@
 import { open, readdir, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { synchroniseFolder } from '@vw/runtime';
 
 const TEMPORARY = /^\.vw-image-(\d+)-\d+\.part$/;
 
@@ -28,7 +29,7 @@ export async function createWhole<Result>(
   try {
     const { file, result } = await write(handle).finally(() => handle.close());
     await rename(temporary, file);
-    await flushFolder(dirname(file));
+    await synchroniseFolder(dirname(file));
     return result;
   } catch (cause) {
     // The first failure is the one to tell; a file that cannot even be removed is swept later.
@@ -37,12 +38,6 @@ export async function createWhole<Result>(
   } finally {
     inHand.delete(temporary);
   }
-}
-
-/** A name in a folder is durable when the folder is flushed; a file's own flush does not do it. */
-export async function flushFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  await handle.sync().finally(() => handle.close());
 }
 
 /** Removes what dead processes left in a folder. */

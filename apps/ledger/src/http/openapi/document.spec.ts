@@ -1,6 +1,5 @@
 /** The document's table against the routes that the server really registers, in both directions. */
 import { silentLogger } from '@vw/runtime';
-import type { FastifyInstance } from 'fastify';
 import { expect, it } from 'vitest';
 import type { Ledger } from '../../ledger.js';
 import { createHttpServer } from '../server.js';
@@ -8,7 +7,7 @@ import { openApiDocument } from './document.js';
 
 it('lists exactly the routes that the server has', async () => {
   const app = await createHttpServer({ ports: { logger: silentLogger } } as unknown as Ledger);
-  const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  const server = app.getHttpAdapter().getInstance();
   const real = routesOf(server.printRoutes({ commonPrefix: false }));
   const documented = Object.entries(openApiDocument().paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
