@@ -10,7 +10,7 @@ let server: FastifyInstance;
 
 beforeAll(async () => {
   app = await createHttpServer({ ports: { logger: silentLogger } } as unknown as Ledger);
-  server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  server = app.getHttpAdapter().getInstance();
 });
 
 afterAll(() => app.close());
