@@ -1,4 +1,5 @@
 /** The contract, and what only a VMM with processes of its own can suffer. */
+import { spawn } from 'node:child_process';
 import { access, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -96,6 +97,24 @@ describe.runIf(qemuIsHere)('a QEMU of its own', () => {
     expect(await hypervisor.probe()).toMatchObject({ usable: true });
     expect(await isGone(pid)).toBe(true);
     expect(await exists(directory)).toBe(false);
+  });
+
+  it('whose agent was killed before it had given it the state to continue from, is ended by the next agent', async () => {
+    await startBeating(spec);
+    await hypervisor.close();
+    const pid = await pidOf(spec);
+    const [program = '', ...words] = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').slice(0, -1);
+    process.kill(pid, 'SIGKILL');
+    await until('its end', () => isGone(pid));
+    const state = join(spec.directory, 'vmm-ram.sock');
+    const waiting = spawn(program, [...words, '-incoming', `unix:${state}`, '-S'], { stdio: 'ignore' });
+    await until('a QEMU that waits', () => exists(state));
+
+    hypervisor = createHypervisor('qemu', deps);
+    expect(await hypervisor.adopt([spec])).toMatchObject([{ observation: { power: 'absent' } }]);
+    expect(await isGone(waiting.pid!)).toBe(true);
+    await hypervisor.start(spec);
+    await afterBeats(hypervisor, spec, 1);
   });
 
   it('that crashes inside by a triple fault is told of as a crash', async () => {

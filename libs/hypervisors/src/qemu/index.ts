@@ -97,13 +97,12 @@ class Qemu implements Vmm {
     const { directory } = guest;
     const shape = shapeOf(guest, handle);
     try {
-      return await QemuMachine.control({
-        process: running,
-        directory,
-        sockets: socketsOf(directory),
-        shape,
-        ...this.deps,
-      });
+      const parts = { process: running, directory, sockets: socketsOf(directory), shape, ...this.deps };
+      const machine = await QemuMachine.control(parts);
+      if (!(await machine.awaitsState())) return machine;
+      // Whoever was giving it a state is gone; without one it can do nothing, and it has run nothing yet.
+      await machine.takePower();
+      return { absent: 'QEMU was still waiting for the state to continue from' };
     } catch (cause) {
       throw new ObservationImpossible(
         `QEMU (process ${running.pid}) of workspace ${guest.workspaceId} does not answer`,

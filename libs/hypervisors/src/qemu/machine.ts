@@ -90,6 +90,11 @@ export class QemuMachine implements Machine {
     }
   }
 
+  /** Whether it was begun with `-incoming` and has no state yet. */
+  async awaitsState(): Promise<boolean> {
+    return statusOf(await this.#execute('query-status')) === 'inmigrate';
+  }
+
   async freeze(): Promise<void> {
     await this.#execute('stop');
   }
@@ -145,7 +150,7 @@ export class QemuMachine implements Machine {
       () => undefined,
     );
     const { clock, timers } = this.parts;
-    for (const sent = clock.monotonic(); (await this.#execute('query-status').then(statusOf)) === 'inmigrate';) {
+    for (const sent = clock.monotonic(); await this.awaitsState();) {
       if (clock.monotonic() - sent > DIGEST_MS)
         throw new QmpSilence(`QEMU did not take the state in within ${DIGEST_MS} ms`);
       await timers.sleep(LOOK_EVERY_MS);
