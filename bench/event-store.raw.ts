@@ -39,6 +39,7 @@ const db = new Database(file);
 db.pragma('synchronous = FULL');
 db.pragma('cache_size = -65536');
 db.pragma('wal_autocheckpoint = 8192');
+db.pragma('journal_size_limit = 67108864');
 const begin = db.prepare('BEGIN IMMEDIATE');
 const commit = db.prepare('COMMIT');
 const insert = db.prepare('INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');

@@ -1,5 +1,5 @@
 /**
- * This side of the writer's thread: packs the appends of one turn of the event loop into one message, and settles each
+ * This side of the writer's thread: packs the appends of one turn of the event loop into few messages, and settles each
  * with its own answer. The thread answers in the order it was asked, so the oldest waiting append owns the next answer.
  */
 import { extname } from 'node:path';
@@ -15,7 +15,14 @@ import type { Failure, FromWriter, PackedBatch, ToWriter, WriterData } from './w
 /** Beyond this much waiting for the disk the store is overloaded, and says so instead of growing. */
 const WAITING_BYTES = 256 * 1024 * 1024;
 
-const FIRST_BATCH_BYTES = 64 * 1024;
+/**
+ * A batch of so many appends does not wait for the turn to end: the thread writes it into its transaction while the rest of
+ * the turn is still being packed, and takes the rest into the same transaction.
+ */
+const FULL_BATCH_APPENDS = 16;
+
+/** What a full batch of ordinary events needs. */
+const FIRST_BATCH_BYTES = 16 * 1024;
 
 /** The thread's file beside this one: a `.ts` among the sources, a `.js` in `dist/`. */
 const writerEntry = new URL(`./writer${extname(new URL(import.meta.url).pathname)}`, import.meta.url);
@@ -28,13 +35,17 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** What one turn of the event loop appended. The bytes are copied in at once: the caller may reuse its own. */
+/** What one turn of the event loop appended, or a part of it. The bytes are copied in at once: the caller may reuse its own. */
 class Batch {
   readonly #words: string[] = [];
   readonly #numbers: number[] = [];
   #bytes = new Uint8Array(FIRST_BATCH_BYTES);
   #length = 0;
   #count = 0;
+
+  get isFull(): boolean {
+    return this.#count >= FULL_BATCH_APPENDS;
+  }
 
   /** Returns how many bytes it added. */
   add(stream: string, expected: number, created: number, events: readonly NewEvent[]): number {
@@ -92,6 +103,8 @@ export class WriterThread {
   readonly #exited: Promise<void>;
   #waitingBytes = 0;
   #batch: Batch | undefined;
+  /** What this turn appends will be posted when it ends. */
+  #posting = false;
   #state: 'open' | 'closing' | StoreUnavailable = 'open';
 
   private constructor(worker: Worker, bell: Int32Array<SharedArrayBuffer>, options: WriterThreadOptions) {
@@ -154,13 +167,14 @@ export class WriterThread {
         new StoreUnavailable(`${this.#waitingBytes} bytes already wait to be written to ${this.#options.file}`),
       );
     }
-    if (!this.#batch) {
-      this.#batch = new Batch();
-      void nextTurn().then(() => this.#post());
-    }
-    const sizeBytes = this.#batch.add(stream, expected === 'no-stream' ? -1 : expected, created, events);
+    const batch = (this.#batch ??= this.#newBatch());
+    const sizeBytes = batch.add(stream, expected === 'no-stream' ? -1 : expected, created, events);
     this.#waitingBytes += sizeBytes;
-    return new Promise((resolve, reject) => this.#waiting.push({ stream, expected, sizeBytes, resolve, reject }));
+    const settled = new Promise<AppendResult>((resolve, reject) =>
+      this.#waiting.push({ stream, expected, sizeBytes, resolve, reject }),
+    );
+    if (batch.isFull) this.#post();
+    return settled;
   }
 
   /** Finishes what was taken, lets go of the file, ends the thread. */
@@ -171,6 +185,17 @@ export class WriterThread {
       this.#tell({ kind: 'close' }, []);
     }
     await this.#exited;
+  }
+
+  #newBatch(): Batch {
+    if (!this.#posting) {
+      this.#posting = true;
+      void nextTurn().then(() => {
+        this.#posting = false;
+        this.#post();
+      });
+    }
+    return new Batch();
   }
 
   #post(): void {

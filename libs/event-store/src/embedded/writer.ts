@@ -3,8 +3,8 @@
  *
  *  1. One writer. A sidecar database, `<file>.lock`, is held under SQLite's exclusive lock as long as this thread lives. The
  *     lock is the operating system's: it ends with the process however that ends, and the file left behind means nothing.
- *  2. Group commit. Everything that waits when a transaction begins shares it and its fsync; each append in it is still
- *     decided alone. Answers leave only after COMMIT, in the order the appends came.
+ *  2. Group commit. Everything that waits when a transaction begins, or comes while it is written, shares it and its fsync; each
+ *     append in it is still decided alone. Answers leave only after COMMIT, in the order the appends came.
  *  3. Positions and revisions are given inside the transaction, and what this thread remembers of them is forgotten with it.
  *
  * Node loads this file as it stands, from the sources or from `dist/`: import nothing of ours but types, and write only
@@ -88,6 +88,12 @@ const INTRUDER_PATIENCE_MS = 1000;
 
 /** A transaction takes no more than this, so that one commit stays short however much waits. */
 const TRANSACTION_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Clients that were answered together are likely to come again together. A transaction that has fewer appends than the one
+ * before waits so long for the rest: less than the fsync that a second transaction would cost them all.
+ */
+const STRAGGLERS_MS = 0.2;
 
 /** Streams whose head is remembered; beyond it the memory starts anew. */
 const REMEMBERED_STREAMS = 100_000;
@@ -338,9 +344,11 @@ class Inbox {
     }
   }
 
-  /** The next message if it is there and has appends. */
-  nextBatch(): PackedBatch | undefined {
-    const message = this.#take();
+  /** The next message if it has appends and is there, or comes within the time. */
+  nextBatch(withinMs: number): PackedBatch | undefined {
+    const rung = Atomics.load(this.#bell, 0);
+    let message = this.#take();
+    if (!message && withinMs > 0 && Atomics.wait(this.#bell, 0, rung, withinMs) !== 'timed-out') message = this.#take();
     if (message?.kind === 'append') return message;
     this.#left = message;
     return undefined;
@@ -357,11 +365,14 @@ class Inbox {
 class Group {
   readonly #first: PackedBatch;
   readonly #inbox: Inbox;
+  readonly #expected: number;
   #count: number;
 
-  constructor(first: PackedBatch, inbox: Inbox) {
+  /** @param expected how many appends the group before had */
+  constructor(first: PackedBatch, inbox: Inbox, expected: number) {
     this.#first = first;
     this.#inbox = inbox;
+    this.#expected = expected;
     this.#count = first.count;
   }
 
@@ -373,7 +384,7 @@ class Group {
   *[Symbol.iterator](): Generator<PackedBatch, void, undefined> {
     yield this.#first;
     for (let bytes = this.#first.bytes.length; bytes < TRANSACTION_BYTES;) {
-      const batch = this.#inbox.nextBatch();
+      const batch = this.#inbox.nextBatch(this.#count < this.#expected ? STRAGGLERS_MS : 0);
       if (!batch) return;
       this.#count += batch.count;
       bytes += batch.bytes.length;
@@ -407,14 +418,16 @@ function serve(): void {
   const writer = new Writer(db);
   tell({ kind: 'opened', head: writer.head });
   const inbox = new Inbox(port, bell);
+  let expected = 0;
   for (let message = inbox.next(); message.kind === 'append'; message = inbox.next()) {
-    const group = new Group(message, inbox);
+    const group = new Group(message, inbox, expected);
     try {
       const answers = writer.commit(group);
       tell({ kind: 'settled', answers, head: writer.head });
     } catch (error) {
       tell({ kind: 'failed', count: group.count, failure: failureOf(error) });
     }
+    expected = group.count;
   }
   db.close();
   // Last, so that whoever opens next finds a file that nobody else touches.
