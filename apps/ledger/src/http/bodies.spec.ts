@@ -66,4 +66,19 @@ describe('a command’s body', () => {
       });
     },
   );
+
+  it.each([
+    ['stop', '{"mode":null}'],
+    ['stop', '{"graceSeconds":null}'],
+    ['repair', '{"reason":"x","discardHotImage":null}'],
+    ['set-lifetime', '{"seconds":null}'],
+    ['clone', '{"name":null}'],
+    ['deploy', '{"host":null}'],
+    ['refine', '{"description":null}'],
+  ])('of %s does not say %s', async (verb, body) => {
+    expect(await posted(`/v1/workspaces/w1/${verb}`, 'application/json', body)).toEqual({
+      status: 422,
+      reason: 'INVALID',
+    });
+  });
 });

@@ -1,5 +1,5 @@
 /** A DTO's decorators as JSON Schema, so that what guards a request is also what documents it. Every decorator that a DTO uses has its line here. */
-import { getMetadataStorage } from 'class-validator';
+import { getMetadataStorage, ValidationTypes } from 'class-validator';
 
 type Constructor = new () => object;
 export type JsonSchema = { readonly [key: string]: unknown };
@@ -9,6 +9,7 @@ export function dtoProperties(dto: Constructor): Record<string, JsonSchema> {
   for (const { propertyName, name, type, constraints = [] } of metadataOf(dto)) {
     Object.assign((properties[propertyName] ??= {}), keyword(name ?? type, constraints));
   }
+  for (const name of nullableOf(dto)) Object.assign(properties[name]!, { type: [properties[name]!.type, 'null'] });
   return properties;
 }
 
@@ -19,10 +20,16 @@ export function dtoSchema(dto: Constructor): JsonSchema {
 export function requiredOf(dto: Constructor): string[] {
   const all = metadataOf(dto);
   const optional = new Set(
-    all.filter(({ name, type }) => (name ?? type) === 'isOptional').map(({ propertyName }) => propertyName),
+    all.filter(({ type }) => type === ValidationTypes.CONDITIONAL_VALIDATION).map(({ propertyName }) => propertyName),
   );
   return [...new Set(all.map(({ propertyName }) => propertyName))].filter((name) => !optional.has(name));
 }
+
+/** `IsOptional` takes null for an answer, `Optional` does not. */
+const nullableOf = (dto: Constructor): string[] =>
+  metadataOf(dto)
+    .filter(({ name }) => name === 'isOptional')
+    .map(({ propertyName }) => propertyName);
 
 const metadataOf = (dto: Constructor) =>
   getMetadataStorage()
@@ -33,6 +40,7 @@ const metadataOf = (dto: Constructor) =>
 function keyword(decorator: string, [first, second]: readonly unknown[]): Record<string, unknown> {
   switch (decorator) {
     case 'isOptional':
+    case ValidationTypes.CONDITIONAL_VALIDATION:
       return {};
     case 'isInt':
       return { type: 'integer' };
