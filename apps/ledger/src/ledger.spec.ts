@@ -16,7 +16,7 @@ import { rfc3339, silentLogger, systemClock, systemIds, systemTimers } from '@vw
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CommandBodies, CommandOutcome, CommandRequest, Verb } from './commands/request.js';
 import { defaultPolicy } from './commands/policy.js';
-import { Ledger } from './ledger.js';
+import { Ledger, type LedgerOptions } from './ledger.js';
 
 const alice: Principal = { subject: 'CN=alice', attributes: {}, method: 'asserted-on-loopback' };
 const capacity = {
@@ -35,6 +35,15 @@ let bus: Bus;
 let host: Host;
 let closing: () => Promise<void>;
 
+const options = (): LedgerOptions => ({
+  policy: defaultPolicy,
+  dispatch: { firstResendMs: 20, lastResendMs: 40, answerWithinMs: 150 },
+  hosts: { lostAfterMs: 300, sweepEveryMs: 20 },
+  lifetimesEveryMs: 50,
+  consoleTimeoutMs: 200,
+  uploads: folder,
+});
+
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'vw-ledger-'));
   const ports = { clock: systemClock, timers: systemTimers, ids: systemIds, logger: silentLogger };
@@ -42,17 +51,7 @@ beforeEach(async () => {
   bus = await openInProcessBus({ file: join(folder, 'bus.sqlite'), ...ports });
   views = await openViews({ file: join(folder, 'views.sqlite'), store });
   const images = await openDirectoryRepository({ directory: join(folder, 'images'), clock: systemClock });
-  ledger = new Ledger(
-    { store, views, bus, images, ...ports },
-    {
-      policy: defaultPolicy,
-      dispatch: { firstResendMs: 20, lastResendMs: 40, answerWithinMs: 150 },
-      hosts: { lostAfterMs: 300, sweepEveryMs: 20 },
-      lifetimesEveryMs: 50,
-      consoleTimeoutMs: 200,
-      uploads: folder,
-    },
-  );
+  ledger = new Ledger({ store, views, bus, images, ...ports }, options());
   const guest = join(folder, 'heartbeat.img');
   await writeFile(guest, buildHeartbeatGuest());
   await ledger.imagePool.add(guest, { name: 'heartbeat', kind: 'kernel', architecture: 'x86' }, alice);
@@ -73,6 +72,35 @@ beforeEach(async () => {
 afterEach(async () => {
   await closing();
   await rm(folder, { recursive: true, force: true });
+});
+
+describe('a command id with two bodies at once', () => {
+  const asked = async (commands: Ledger['commands'][]) => {
+    const workspaceId = await created();
+    const asking = commands.map((each, n) =>
+      each.execute({
+        verb: 'check-out',
+        workspaceId,
+        body: { leaseSeconds: 60 + n },
+        commandId: 'hurried' as CommandId,
+        principal: alice,
+      }),
+    );
+    const kinds = (await Promise.all(asking)).map((outcome) =>
+      outcome.kind === 'refused' ? outcome.refusal.reason : outcome.kind,
+    );
+    expect(await types(workspaceId)).toEqual(['WorkspaceCreated', 'WorkspaceCheckedOut']);
+    return kinds.toSorted();
+  };
+
+  it('has one effect, and the other is told so', async () => {
+    expect(await asked([ledger.commands, ledger.commands])).toEqual(['COMMAND_ID_REUSED', 'accepted']);
+  });
+
+  it('has one effect also where two ledgers take them', async () => {
+    const other = new Ledger(ledger.ports, options());
+    expect(await asked([ledger.commands, other.commands])).toEqual(['COMMAND_ID_REUSED', 'accepted']);
+  });
 });
 
 describe('a task', () => {

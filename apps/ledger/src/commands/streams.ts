@@ -22,10 +22,13 @@ export interface LoadedWorkspace {
   readonly history: readonly Recorded<WorkspaceEvent>[];
 }
 
-/** How often a decision is made again before the writer gives up: far above what fair racing needs. */
+/** How often a decision is made again before the writer gives up: far above what racing other processes needs. */
 const maxAttempts = 1000;
 
 export class Streams {
+  /** Whose turn it is on each stream that somebody is deciding on; each promise resolves, whatever came of it. */
+  private readonly turns = new Map<string, Promise<void>>();
+
   constructor(private readonly store: EventStore) {}
 
   async workspace(id: WorkspaceId): Promise<LoadedWorkspace> {
@@ -70,14 +73,30 @@ export class Streams {
     return this.store.append(stream, expected, encoded);
   }
 
-  /** Runs one read-decide-append until it does not lose the race. */
-  async settle<R>(attempt: () => Promise<R>): Promise<R> {
-    for (let n = 1; ; n += 1) {
-      try {
-        return await attempt();
-      } catch (error) {
-        if (!(error instanceof WrongExpectedRevision) || n >= maxAttempts) throw error;
-      }
+  /**
+   * Runs one read-decide-append on the stream until it does not lose the race. Within this process one runs at a time, so that many at once cost what they cost
+   * one after another; against other processes the expected revision decides, and alone makes it correct. An attempt must not settle its own stream again.
+   */
+  async settle<R>(stream: string, attempt: () => Promise<R>): Promise<R> {
+    const settled = (this.turns.get(stream) ?? Promise.resolve()).then(() => untilSettled(attempt));
+    const turn = settled.then(nothing, nothing);
+    this.turns.set(stream, turn);
+    try {
+      return await settled;
+    } finally {
+      if (this.turns.get(stream) === turn) this.turns.delete(stream);
+    }
+  }
+}
+
+const nothing = () => undefined;
+
+async function untilSettled<R>(attempt: () => Promise<R>): Promise<R> {
+  for (let n = 1; ; n += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof WrongExpectedRevision) || n >= maxAttempts) throw error;
     }
   }
 }

@@ -37,7 +37,7 @@ export class WorkspaceCommands {
       const { commandId } = request;
       return refuse('COMMAND_ID_REUSED', { commandId, stream }, { commandId, stream: elsewhere }) as CommandOutcome;
     }
-    return this.streams.settle(() => this.attempt(request, stream, digest));
+    return this.streams.settle(stream, () => this.attempt(request, stream, digest));
   }
 
   private async attempt(request: CommandRequest, stream: string, digest: string): Promise<CommandOutcome> {
@@ -66,7 +66,7 @@ export class WorkspaceCommands {
       correlationId: commandId,
       causationId: commandId,
     };
-    const done = await this.streams.append(stream, state.revision, decision.events, metadata, [commandId]);
+    const done = await this.streams.append(stream, state.revision, decision.events, metadata, [commandId, digest]);
     const requestId = decision.events.some((event) => opens(event, commandId)) ? commandId : undefined;
     return { kind: 'accepted', ...done, requestId };
   }

@@ -106,7 +106,7 @@ export class HostWatch {
 
   private async record(hostId: HostId, command: HostCommand): Promise<void> {
     const stream = `host-${hostId}`;
-    await this.streams.settle(async () => {
+    await this.streams.settle(stream, async () => {
       const state = await this.streams.fold<HostState, HostEvent>(stream, unknownHost, evolveHost);
       const decision = decideHost(state, command);
       if (decision.kind !== 'accepted') return;

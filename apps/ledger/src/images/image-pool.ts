@@ -70,7 +70,7 @@ export class ImagePool {
     principal: Principal,
   ): Promise<{ revision: number; position: number }> {
     const stream = `image-${imageId}`;
-    return this.streams.settle(async () => {
+    return this.streams.settle(stream, async () => {
       let position = 0;
       const state = await this.streams.fold<ImageState, ImageEvent>(stream, noImage, (before, recorded) => {
         position = recorded.position;

@@ -75,7 +75,7 @@ export class Intake {
   private async settle(evidence: Evidence): Promise<void> {
     const workspaceId = evidence.workspaceId as WorkspaceId;
     this.witnesses.hear(workspaceId);
-    await this.streams.settle(async () => {
+    await this.streams.settle(`workspace-${workspaceId}`, async () => {
       const { state } = await this.streams.workspace(workspaceId);
       const meaning = interpretEvidence(state, evidence as unknown as WorkspaceEvidence);
       switch (meaning.kind) {
