@@ -9,7 +9,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Ledger } from '../../ledger.js';
 import { answerTo, baseUri, type Call, existingId, TheCall, wantsXml } from '../call.js';
 import { Caller, commandIdOf } from '../caller.js';
-import { decodeCursor, encodeCursor } from '../cursor.js';
+import { decodeCount, decodeCursor, encodeCursor } from '../cursor.js';
 import { described } from '../described.js';
 import { CloneDto } from '../dto/commands.dto.js';
 import { AfterDto, CreateQueryDto, ListWorkspacesDto, PageDto, SerialDto } from '../dto/queries.dto.js';
@@ -85,7 +85,7 @@ export class WorkspacesController {
     const { store, views } = this.ledger.ports;
     const which = { history: id };
     const limit = query.limit ?? defaultPage;
-    const from = Number(decodeCursor(which, query.cursor) ?? 0);
+    const from = decodeCount(which, query.cursor);
     const items: EventView[] = [];
     for await (const recorded of store.readStream(`workspace-${id}`, { from, limit: limit + 1 })) {
       const event = decodeEvent(recorded);
