@@ -41,7 +41,9 @@ const titles: Record<RefusalReason, string> = {
 };
 
 export function refusalProblem({ reason, asked, found }: Refusal): ProblemException {
-  const facts = Object.entries(found).map(([name, value]) => `${name}: ${value}`);
+  // Where nothing was found, what was asked for says it: there is no such thing (host: h9).
+  const telling = Object.keys(found).length > 0 ? found : asked;
+  const facts = Object.entries(telling).map(([name, value]) => `${name}: ${value}`);
   return new ProblemException({
     type: `urn:workspace-ledger:refusal:${reason}`,
     title: titles[reason],
