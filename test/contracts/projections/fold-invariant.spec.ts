@@ -89,8 +89,12 @@ function expectFold(views: Views, log: readonly RecordedEvent[]): void {
   const limit = 1_000_000;
   expect(views.workspaces({ definition: 'any', limit }).items.map(({ state }) => state)).toEqual(plain(byId(states)));
   for (const [id, events] of streams) {
-    expect(views.history(id, { limit }).map(({ revision, eventId }) => [revision, eventId])).toEqual(
-      events.map(({ revision, eventId }) => [revision, eventId]),
+    expect(views.history(id, { limit })).toEqual(
+      events.map(({ stream, revision, position }) => ({ stream, revision, position })),
+    );
+    const requests = events.filter(({ event }) => event.type.endsWith('Requested') && event.type !== 'CancelRequested');
+    expect(views.operations({ workspaceId: id, limit }).items.map(({ position }) => position)).toEqual(
+      requests.map(({ position }) => position).reverse(),
     );
   }
   expectOperations(views, states);

@@ -232,17 +232,13 @@ describe('queries', () => {
       expect(more.length).toBeGreaterThan(0);
       rows.push(...more);
     }
-    expect(rows.map(({ position, eventId, type }) => [position, eventId, type])).toEqual(
-      expected.map((event) => [event.position, event.id, event.type]),
-    );
-    expect(rows[0]).toMatchObject({ stream, revision: 0, actor: expect.stringContaining('CN='), observedAt: null });
-    expect(rows.some((row) => row.observedAt !== null && row.commandId === null)).toBe(true);
+    expect(rows).toEqual(expected.map(({ revision, position }) => ({ stream, revision, position })));
   });
 
   test('a command id is known for its first use, on whatever stream', async () => {
     const about = { commandId: 'k1' as CommandId, commandDigest: 'd'.repeat(64) };
     const views = await following(logOf(['workspace-a', created('a'), about], ['workspace-b', created('b')]));
-    expect(views.commandUse('k1')).toEqual({ stream: 'workspace-a', digest: 'd'.repeat(64) });
+    expect(views.commandUse('k1')).toEqual({ stream: 'workspace-a' });
     expect(views.commandUse('k2')).toBeUndefined();
   });
 

@@ -1,11 +1,10 @@
-/** Which command ids were used, and for what: the same id on another stream, or with another body, is another command (PROTOCOL.md, "Commands"). */
+/** Which command ids were used, and for what: the same id on another stream is another command (PROTOCOL.md, "Commands"). */
 import type { CommandId } from '@vw/domain';
 import type { KnownEvent } from '../decode.js';
 
 export interface CommandUse {
+  /** Its own events say which body the command had (`metadata.commandDigest`). */
   readonly stream: string;
-  /** SHA-256 of the command's canonical body, in lower-case hexadecimal. */
-  readonly digest: string;
 }
 
 /** The command that the event is an answer to; none for what host evidence brought. */
@@ -15,5 +14,5 @@ export function commandUse({
 }: KnownEvent): (CommandUse & { readonly commandId: CommandId }) | undefined {
   const { commandId, commandDigest } = metadata;
   if (commandId === undefined || commandDigest === undefined) return undefined;
-  return { commandId, stream, digest: commandDigest };
+  return { commandId, stream };
 }

@@ -3,14 +3,13 @@ import { commandUse, type CommandUse } from '../folds/commands.js';
 import type { Db, ReadModel, View } from '../view.js';
 import { RowBuffer } from './row-buffer.js';
 
-const columns = ['commandId', 'stream', 'digest'] as const;
+const columns = ['commandId', 'stream'] as const;
 
 export const commandsView: View<Commands> = {
   tables: `
     CREATE TABLE commands (
       commandId TEXT PRIMARY KEY,
-      stream TEXT NOT NULL,
-      digest TEXT NOT NULL
+      stream TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;`,
   indexes: '',
   canonical: `SELECT ${columns.join(', ')} FROM commands ORDER BY commandId`,
@@ -26,14 +25,14 @@ export class Commands implements ReadModel {
   constructor(db: Db) {
     // A command's later events say what its first one said.
     this.#rows = new RowBuffer(db, 'INSERT OR IGNORE INTO commands', columns);
-    this.#get = db.prepare<[string], CommandUse>('SELECT stream, digest FROM commands WHERE commandId = ?');
+    this.#get = db.prepare<[string], CommandUse>('SELECT stream FROM commands WHERE commandId = ?');
   }
 
   fold(event: KnownEvent): void {
     const use = commandUse(event);
     if (use === undefined || use.commandId === this.#last) return;
     this.#last = use.commandId;
-    this.#rows.add(use.commandId, use.stream, use.digest);
+    this.#rows.add(use.commandId, use.stream);
   }
 
   write(): void {
