@@ -161,11 +161,19 @@ describe('evidence', () => {
     ]);
   });
 
+  it('is not what an override is: the host is told to let go of what it may have', async () => {
+    const id = await deployed();
+    await ask(id, 'override', { reason: 'nobody answers there' });
+    await until('the host was told', () => host.tasks('expel').length > 0);
+    expect(host.last('expel')).toMatchObject({ workspaceId: id, epoch: 1 });
+  });
+
   it('of a guest of an epoch that is over makes the ledger tell the host to let go of it', async () => {
     const id = await deployed();
     await ask(id, 'override', { reason: 'the host was rebuilt' });
+    await until('the host was told', () => host.tasks('expel').length === 1);
     await host.publish(host.evidence(id, 1, { kind: 'observed', guest: 'running', cause: 'inventory' }));
-    await until('the host was told', () => host.tasks('expel').length > 0);
+    await until('the host was told again', () => host.tasks('expel').length === 2);
     expect(host.last('expel')).toMatchObject({ workspaceId: id, epoch: 1 });
     expect((await types(id)).at(-1)).toBe('OperatorOverrode');
   });

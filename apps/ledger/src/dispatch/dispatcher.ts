@@ -4,9 +4,10 @@
  *  1. The outbox is derived from the log: what is open is what has a request and no outcome. Nothing else remembers it.
  *  2. A task is sent, and sent again with back-off; the host tells repeated ones apart by their id. Two dispatchers are harmless.
  *  3. Past its deadline an intent stays open. The host is asked what it sees; when it says nothing, the placement becomes unknown.
+ *  4. An override is an operator's word and no evidence: the host is told to let go of what it may have all the same.
  */
 import { type HostMessage, subjects, type Work } from '@vw/contracts';
-import type { CommandId, WorkspaceId } from '@vw/domain';
+import type { CommandId, Epoch, HostId, WorkspaceId } from '@vw/domain';
 import type { EventStore, Position } from '@vw/event-store';
 import type { Bus } from '@vw/messaging';
 import type { Clock, Ids, Logger, Timers } from '@vw/runtime';
@@ -25,6 +26,12 @@ export interface DispatcherTiming {
 export interface OpenIntents {
   /** Every open intent, and the position of the log at which that is so. */
   open(): { readonly workspaceIds: readonly WorkspaceId[]; readonly position: Position };
+}
+
+/** Which host, and by which grant of the lock. */
+interface OnHost {
+  readonly hostId: HostId;
+  readonly epoch: Epoch;
 }
 
 interface Pursuit {
@@ -60,7 +67,9 @@ export class Dispatcher {
     for (const workspaceId of workspaceIds) await this.follow(workspaceId, signal);
     for await (const item of this.store.subscribeAll(position, signal)) {
       if (item.kind !== 'event' || !item.event.stream.startsWith('workspace-')) continue;
-      await this.follow(item.event.stream.slice('workspace-'.length) as WorkspaceId, signal);
+      const workspaceId = item.event.stream.slice('workspace-'.length) as WorkspaceId;
+      if (item.event.type === 'OperatorOverrode') await this.dismiss(workspaceId, item.event.revision);
+      await this.follow(workspaceId, signal);
     }
     for (const { ended } of this.pursuits.values()) ended.abort();
     await Promise.all(this.running);
@@ -131,11 +140,24 @@ export class Dispatcher {
     );
   }
 
+  /** Told once: a host that does not hear it is told again when it next speaks of the guest. */
+  private async dismiss(workspaceId: WorkspaceId, revision: number): Promise<void> {
+    const { history } = await this.streams.workspace(workspaceId);
+    const overrode = history[revision]?.event;
+    if (overrode?.type !== 'OperatorOverrode') return;
+    try {
+      await this.publish(workspaceId, overrode.data, { kind: 'expel' });
+    } catch (error) {
+      this.logger.warn({ err: error, workspaceId }, 'a host could not be told to let go of an overridden workspace');
+    }
+  }
+
   private async send(workspaceId: WorkspaceId, work: Work): Promise<void> {
     const { state } = await this.streams.workspace(workspaceId);
-    const { placement } = state;
-    if (placement.kind === 'none') return;
-    const { hostId, epoch } = placement;
+    if (state.placement.kind !== 'none') await this.publish(workspaceId, state.placement, work);
+  }
+
+  private async publish(workspaceId: WorkspaceId, { hostId, epoch }: OnHost, work: Work): Promise<void> {
     const issuedAt = this.clock.now();
     const deadline = issuedAt + this.timing.answerWithinMs;
     const task = { taskId: this.ids.next(), workspaceId, hostId, epoch, issuedAt, deadline, work };
