@@ -95,31 +95,72 @@ const categories = {
   image: new Set(Object.keys(imageTypes)),
 };
 
+/** What a stream's name says. */
+interface StreamName {
+  readonly category: keyof typeof categories | 'foreign';
+  readonly id: string;
+  readonly stream: string;
+}
+
+/** How many names a decoder remembers before it forgets them all. */
+const NAMES = 100_000;
+
 /**
+ * Decodes the events of a log in turn, and remembers what neighbours share: a stream its name, so that whoever looks it up by name
+ * compares no text, and the events of one append their metadata.
+ */
+export class LogDecoder {
+  readonly #names = new Map<string, StreamName>();
+  #lastBytes: Uint8Array | undefined;
+  #lastMetadata: EventMetadata | undefined;
+
+  /**
+   * @throws UndecodableEvent when the stream is one of ours and the event is of an unknown type, of a newer shape, or no JSON
+   */
+  decode(recorded: RecordedEvent): DecodedEvent {
+    const { revision, position, type } = recorded;
+    const { category, id, stream } = this.#nameOf(recorded.stream);
+    if (category === 'foreign') return { category, stream, revision, position };
+    if (!categories[category].has(type)) throw new UndecodableEvent(recorded, `no ${category} event has this type`);
+    const metadata = this.#metadataOf(recorded);
+    const event = { type, data: parse(recorded, recorded.data) };
+    return { category, id, stream, eventId: recorded.id, event, metadata, revision, position } as KnownEvent;
+  }
+
+  #nameOf(stream: string): StreamName {
+    const known = this.#names.get(stream);
+    if (known !== undefined) return known;
+    const category = categoryOf(stream);
+    const name = { category, id: stream.slice(category.length + 1), stream };
+    if (this.#names.size >= NAMES) this.#names.clear();
+    this.#names.set(stream, name);
+    return name;
+  }
+
+  #metadataOf(recorded: RecordedEvent): EventMetadata {
+    const bytes = recorded.metadata;
+    if (this.#lastMetadata !== undefined && this.#lastBytes !== undefined && same(bytes, this.#lastBytes)) {
+      return this.#lastMetadata;
+    }
+    const metadata = parse<EventMetadata>(recorded, bytes);
+    if (!(metadata.schemaVersion <= SCHEMA_VERSION)) {
+      throw new UndecodableEvent(
+        recorded,
+        `its shape has version ${metadata.schemaVersion}, this program knows ${SCHEMA_VERSION}`,
+      );
+    }
+    this.#lastBytes = bytes;
+    this.#lastMetadata = metadata;
+    return metadata;
+  }
+}
+
+/**
+ * Decodes one event by itself.
  * @throws UndecodableEvent when the stream is one of ours and the event is of an unknown type, of a newer shape, or no JSON
  */
 export function decodeEvent(recorded: RecordedEvent): DecodedEvent {
-  const { stream, revision, position, type } = recorded;
-  const category = categoryOf(stream);
-  if (category === 'foreign') return { category, stream, revision, position };
-  if (!categories[category].has(type)) throw new UndecodableEvent(recorded, `no ${category} event has this type`);
-  const metadata = parse<EventMetadata>(recorded, recorded.metadata);
-  if (!(metadata.schemaVersion <= SCHEMA_VERSION)) {
-    throw new UndecodableEvent(
-      recorded,
-      `its shape has version ${metadata.schemaVersion}, this program knows ${SCHEMA_VERSION}`,
-    );
-  }
-  return {
-    category,
-    id: stream.slice(category.length + 1),
-    stream,
-    eventId: recorded.id,
-    event: { type, data: parse(recorded, recorded.data) },
-    metadata,
-    revision,
-    position,
-  } as KnownEvent;
+  return new LogDecoder().decode(recorded);
 }
 
 /** What a store is to keep of an event; the caller adds its id. */
@@ -139,6 +180,10 @@ function categoryOf(stream: string): keyof typeof categories | 'foreign' {
   if (stream.startsWith('host-')) return 'host';
   if (stream.startsWith('image-')) return 'image';
   return 'foreign';
+}
+
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && Buffer.compare(a, b) === 0;
 }
 
 function parse<T>(recorded: RecordedEvent, bytes: Uint8Array): T {

@@ -8,7 +8,7 @@
  *  4. After a failure memory is dropped, so the next batch starts from what the tables say.
  */
 import type { RecordedEvent } from '@vw/event-store';
-import { decodeEvent } from './decode.js';
+import { LogDecoder } from './decode.js';
 import { OutOfOrder } from './errors.js';
 import { type Checkpoint, guarded, readCheckpoint } from './file.js';
 import { openReadModels, type ReadModels } from './registry.js';
@@ -26,6 +26,7 @@ export class Projector {
   readonly #db: Db;
   readonly #every: readonly ReadModel[];
   readonly #batchEvents: number;
+  readonly #decoder = new LogDecoder();
   readonly #begin;
   readonly #commit;
   readonly #rollback;
@@ -70,7 +71,7 @@ export class Projector {
     if (recorded.position <= before) {
       throw new OutOfOrder(`the log went from position ${before} to ${recorded.position} (stream ${recorded.stream})`);
     }
-    const event = decodeEvent(recorded);
+    const event = this.#decoder.decode(recorded);
     if (event.category === 'foreign') this.#foreignEvents += 1;
     else for (const model of this.#every) model.fold(event);
     this.#last = recorded;
