@@ -174,6 +174,8 @@ describe('what is not well said', () => {
     ['a missing reason', '/v1/workspaces/w1/retire', '{}', 422, 'INVALID'],
     ['an unknown workspace', '/v1/workspaces/w1/pause', '{}', 404, 'NOT_FOUND'],
     ['an id that is none', '/v1/workspaces/..%2f..%2fetc/pause', '{}', 404, 'NOT_FOUND'],
+    ['an address that is not UTF-8', '/v1/workspaces/%ff/pause', '{}', 400, 'BAD_REQUEST'],
+    ['an address that is far too long', `/v1/workspaces/${'x'.repeat(200)}/pause`, '{}', 414, 'BAD_REQUEST'],
     ['a description with a DOCTYPE', '/v1/workspaces', '<!DOCTYPE x><VirtualWorkspace/>', 422, 'INVALID_DESCRIPTION'],
     ['an unknown image', '/v1/workspaces?image=nowhere', 'name: x\n', 409, 'NO_IMAGE'],
   ])('%s is refused with a problem', async (_, path, body, status, reason) => {

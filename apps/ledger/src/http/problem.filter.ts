@@ -14,8 +14,11 @@ export class ProblemFilter implements ExceptionFilter {
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
-    const request = http.getRequest<FastifyRequest>();
-    const reply = http.getResponse<FastifyReply>();
+    this.answer(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+
+  /** Also for what the router refuses before Nest hears of it: an address that cannot be decoded, or is too long. */
+  answer(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const said = { ...this.problemOf(error).problem, instance: request.url };
     if (said.status >= 500) this.logger.error({ err: error, url: request.url }, 'a request failed');
     if (reply.sent || reply.raw.headersSent) {

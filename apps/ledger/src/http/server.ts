@@ -4,7 +4,7 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Ledger } from '../ledger.js';
 import { acceptBodies } from './bodies.js';
 import { refuseForeignPages } from './caller.js';
@@ -26,7 +26,13 @@ class HttpModule {}
 
 /** Builds the application; the caller listens and closes. */
 export async function createHttpServer(ledger: Ledger): Promise<NestFastifyApplication> {
-  const adapter = new FastifyAdapter({ bodyLimit, forceCloseConnections: true });
+  const problems = new ProblemFilter(ledger.ports.logger);
+  const adapter = new FastifyAdapter({
+    bodyLimit,
+    forceCloseConnections: true,
+    frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+      problems.answer(error, request, reply),
+  });
   const module = {
     module: HttpModule,
     imports: [CqrsModule.forRoot()],
@@ -45,7 +51,7 @@ export async function createHttpServer(ledger: Ledger): Promise<NestFastifyAppli
   refuseForeignPages(server);
   acceptBodies(server);
   app.useGlobalPipes(validation);
-  app.useGlobalFilters(new ProblemFilter(ledger.ports.logger));
+  app.useGlobalFilters(problems);
   await app.init();
   return app;
 }
