@@ -2,7 +2,7 @@
  * `/v1/events`: the log as server-sent events (WHATWG HTML, §9.2). An event's id is its position, so a client that was cut off resumes after the last it saw.
  * The pace is the client's: what it does not read is not read from the log.
  */
-import { Readable } from 'node:stream';
+import { finished, Readable } from 'node:stream';
 import { Controller, Get, Headers, Inject, Query, Res } from '@nestjs/common';
 import { type Position, START } from '@vw/event-store';
 import { decodeEvent } from '@vw/projections';
@@ -13,8 +13,13 @@ import { problem } from '../problem.js';
 import { LEDGER } from '../reading.js';
 import { eventView } from '../render/views.js';
 
+/** Each follower that lags keeps a page of the log in memory and reads at its own pace: more of them than this would leave nobody else a turn. */
+const mostFollowers = 64;
+
 @Controller('v1/events')
 export class EventsController {
+  private followers = 0;
+
   constructor(@Inject(LEDGER) private readonly ledger: Ledger) {}
 
   @Get()
@@ -24,8 +29,16 @@ export class EventsController {
     @Res() reply: FastifyReply,
   ): void {
     const after = startAfter(lastEventId, query.after);
+    if (this.followers >= mostFollowers) {
+      throw problem(503, 'TOO_MANY_FOLLOWERS', `${mostFollowers} clients follow the log already; ask again later`);
+    }
+    this.followers += 1;
     const ended = new AbortController();
-    reply.raw.once('close', () => ended.abort());
+    // Tells also of a client that was gone before this line.
+    finished(reply.raw, () => {
+      this.followers -= 1;
+      ended.abort();
+    });
     const signal = AbortSignal.any([ended.signal, this.ledger.closing]);
     const stream = query.workspace === undefined ? undefined : `workspace-${query.workspace}`;
     void reply
