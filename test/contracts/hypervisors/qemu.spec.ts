@@ -1,6 +1,6 @@
 /** The contract, and what only a VMM with processes of its own can suffer. */
 import { spawn } from 'node:child_process';
-import { access, readdir, readFile, writeFile } from 'node:fs/promises';
+import { access, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -179,6 +179,22 @@ describe.runIf(qemuIsHere)('a QEMU of its own', () => {
     hypervisor = createHypervisor('qemu', deps);
     await hypervisor.adopt([spec]);
     const image = await hypervisor.serialise('w1', 1, join(bench.folder, 'b.hot'));
+    const last = (await heartbeatsOf(hypervisor, spec)).at(-1)!;
+    await hypervisor.stop('w1', 1, 'hard', 0);
+    await hypervisor.start(spec, image);
+    expect(await afterBeats(hypervisor, spec, 1)).toContain(last + 1);
+  });
+
+  it('saves a guest whose last agent was killed when QEMU had written its state, and before that was kept', async () => {
+    await startBeating(spec);
+    await hypervisor.pause('w1', 1);
+    await hypervisor.serialise('w1', 1, join(bench.folder, 'a.hot'));
+    await hypervisor.close();
+    await rm(join(spec.directory, 'vmm-last-saved'));
+    hypervisor = createHypervisor('qemu', deps);
+    await hypervisor.adopt([spec]);
+    const image = await hypervisor.serialise('w1', 1, join(bench.folder, 'b.hot'));
+    expect(await hypervisor.observe('w1', 1)).toEqual({ power: 'paused' });
     const last = (await heartbeatsOf(hypervisor, spec)).at(-1)!;
     await hypervisor.stop('w1', 1, 'hard', 0);
     await hypervisor.start(spec, image);

@@ -48,6 +48,12 @@ export interface QemuMachineParts {
   readonly timers: Timers;
 }
 
+/** QEMU's answer to query-migrate; without a status it has never written a state. */
+interface Migration {
+  readonly status?: string;
+  readonly 'error-desc'?: string;
+}
+
 export class QemuMachine implements Machine {
   readonly ended: Promise<Ending>;
   #end!: (ending: Ending) => void;
@@ -105,12 +111,14 @@ export class QemuMachine implements Machine {
   }
 
   async save(file: string): Promise<void> {
+    await this.#migrationOver();
     if ((await this.#status()) === 'postmigrate') {
-      await this.#repeatLastSaved(file);
-    } else {
-      await this.#writeState(file);
-      await giveSecondName(file, this.#lastSaved());
+      if (await this.#repeatLastSaved(file)) return;
+      // An agent died when QEMU had written the state out, and before it was kept.
+      await this.#runForAnInstant();
     }
+    await this.#writeState(file);
+    await giveSecondName(file, this.#lastSaved());
   }
 
   /** The ACPI power button. */
@@ -185,10 +193,7 @@ export class QemuMachine implements Machine {
     await this.#execute('migrate-set-parameters', { 'max-bandwidth': NO_LIMIT });
     await this.#execute('migrate', { uri });
     for (;;) {
-      const migration = (await this.#execute('query-migrate')) as {
-        readonly status?: string;
-        readonly 'error-desc'?: string;
-      };
+      const migration = await this.#migration();
       if (migration.status === 'completed') return;
       if (migration.status === 'failed' || migration.status === 'cancelled') {
         throw new Error(`QEMU could not write the guest's state: ${migration['error-desc'] ?? migration.status}`);
@@ -197,17 +202,43 @@ export class QemuMachine implements Machine {
     }
   }
 
-  async #repeatLastSaved(file: string): Promise<void> {
+  async #migration(): Promise<Migration> {
+    return (await this.#execute('query-migrate')) as Migration;
+  }
+
+  /** QEMU may still be writing to an agent that is gone: it refuses to begin anew until it has noticed that. */
+  async #migrationOver(): Promise<void> {
+    const { clock, timers } = this.parts;
+    for (const begun = clock.monotonic(); ;) {
+      const { status } = await this.#migration();
+      const over = status === undefined || ['completed', 'failed', 'cancelled'].includes(status);
+      if (over && (await this.#status()) !== 'finish-migrate') return;
+      if (clock.monotonic() - begun > DIGEST_MS)
+        throw new QmpSilence(`QEMU did not leave off writing a state that nobody reads within ${DIGEST_MS} ms`);
+      await timers.sleep(LOOK_EVERY_MS);
+    }
+  }
+
+  /**
+   * QEMU writes a state out once, and again only after its guest has run. Both commands are on their way before either is answered, so that nothing
+   * comes between them, not even the end of this agent; what the guest does in that instant is in its state.
+   */
+  async #runForAnInstant(): Promise<void> {
+    await Promise.all([this.#execute('cont'), this.#execute('stop')]);
+  }
+
+  /** Answers whether the last saved state is still there, whole. */
+  async #repeatLastSaved(file: string): Promise<boolean> {
     const last = this.#lastSaved();
-    await verifyHotImage({ file: last, ...this.parts.shape }, this.parts.shape).catch((cause: unknown) => {
-      throw new Error(
-        'QEMU writes a state once and its only copy is gone; the guest must run before it can be serialised',
-        { cause },
-      );
-    });
+    const isWhole = await verifyHotImage({ file: last, ...this.parts.shape }, this.parts.shape).then(
+      () => true,
+      () => false,
+    );
+    if (!isWhole) return false;
     const unfinished = `${file}.unfinished`;
     await giveSecondName(last, unfinished);
     await moveDurably(unfinished, file);
+    return true;
   }
 
   #lastSaved(): string {
