@@ -9,6 +9,7 @@ import { START } from '@vw/event-store';
 import { sha256Hex } from '@vw/runtime';
 import { ViewsDamaged, ViewsInUse } from './errors.js';
 import { everyView } from './registry.js';
+import { FOLDS_DIGEST, FOLDS_VERSION } from './version.js';
 import type { Db } from './view.js';
 
 /** How far the views are, and by which event: a log that has another event there is another log. */
@@ -23,9 +24,6 @@ export interface Checkpoint {
 
 export const beforeAll: Checkpoint = { position: START, foreignEvents: 0, stream: '', revision: -1, eventId: '' };
 
-/** Raise it when a fold gives other rows for the same events while its tables stay as they are. */
-const FOLDS_VERSION = 1;
-
 const checkpointTable = `
   CREATE TABLE checkpoint (
     position INTEGER NOT NULL,
@@ -38,8 +36,8 @@ const checkpointTable = `
 const tables = [checkpointTable, ...everyView.map(([, view]) => view.tables)].join('\n');
 const indexes = everyView.map(([, view]) => view.indexes).join('\n');
 
-/** Changes with any table, so that no file is read by a program that expects other tables. */
-const format = Number.parseInt(sha256Hex(`${FOLDS_VERSION}\n${tables}\n${indexes}`).slice(0, 7), 16);
+/** Changes with any table and any fold, so that no file is read by a program that expects other rows. */
+const format = Number.parseInt(sha256Hex([FOLDS_VERSION, FOLDS_DIGEST, tables, indexes].join('\n')).slice(0, 7), 16);
 
 /**
  * Opens the file as it is, or answers with why it is of no use.
