@@ -13,12 +13,16 @@ import { problem } from '../problem.js';
 import { LEDGER } from '../reading.js';
 import { eventView } from '../render/views.js';
 
-/** Each follower that lags keeps a page of the log in memory and reads at its own pace: more of them than this would leave nobody else a turn. */
+/** Each follower that lags keeps a page of the log in memory. */
 const mostFollowers = 64;
+
+/** How many events a follower is sent before the next has its turn: about two milliseconds' work. */
+const atOnce = 64;
 
 @Controller('v1/events')
 export class EventsController {
   private followers = 0;
+  private pace = Promise.resolve();
 
   constructor(@Inject(LEDGER) private readonly ledger: Ledger) {}
 
@@ -47,8 +51,15 @@ export class EventsController {
       .send(Readable.from(this.messages(after, stream, signal)));
   }
 
+  /** Followers go on one after another, and between any two of them everybody else has a turn: a socket that takes all it is given never makes one wait. */
+  private turn(signal: AbortSignal): Promise<void> {
+    return (this.pace = this.pace.then(() => this.ledger.ports.timers.sleep(0, signal)));
+  }
+
   private async *messages(after: Position, stream: string | undefined, signal: AbortSignal): AsyncGenerator<string> {
     yield 'retry: 1000\n\n';
+    await this.turn(signal);
+    let sent = 0;
     for await (const item of this.ledger.ports.store.subscribeAll(after, signal)) {
       if (item.kind === 'caught-up') {
         yield `event: caught-up\ndata: {"position":${item.position}}\n\n`;
@@ -57,6 +68,8 @@ export class EventsController {
       if (stream !== undefined && item.event.stream !== stream) continue;
       const event = decodeEvent(item.event);
       if (event.category === 'foreign') continue;
+      sent += 1;
+      if (sent % atOnce === 0) await this.turn(signal);
       yield `id: ${event.position}\nevent: ${event.event.type}\ndata: ${JSON.stringify(eventView(event))}\n\n`;
     }
   }
