@@ -67,7 +67,14 @@ export class Api {
   }
 
   async history(id: string): Promise<EventView[]> {
-    return (await this.get<Page<EventView>>(`/v1/workspaces/${id}/history?limit=1000`)).body.items;
+    const events: EventView[] = [];
+    for (let cursor: string | undefined = ''; cursor !== undefined;) {
+      const from: string = cursor === '' ? '' : `&cursor=${cursor}`;
+      const { body } = await this.get<Page<EventView>>(`/v1/workspaces/${id}/history?limit=1000${from}`);
+      events.push(...body.items);
+      cursor = body.nextCursor;
+    }
+    return events;
   }
 
   async console(id: string): Promise<string> {

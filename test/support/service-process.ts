@@ -8,9 +8,10 @@ import { Api } from './api.js';
 
 const entry = join(packageRoot(), 'dist/apps/standalone/src/main.js');
 
-export interface RunningService {
-  readonly api: Api;
+export interface LaunchedService {
   readonly child: ChildProcess;
+  /** Its interface, as soon as it has said its address; rejects with ServiceDidNotStart when it ends before. */
+  readonly ready: Promise<Api>;
   /** Everything it wrote so far, both streams. */
   output(): string;
   /** kill -9, and waits until it is gone. */
@@ -19,8 +20,18 @@ export interface RunningService {
   stop(): Promise<number | null>;
 }
 
-/** Starts the service and waits for its address; throws with its output when it ends before. */
+export interface RunningService extends LaunchedService {
+  readonly api: Api;
+}
+
+/** Starts the service and waits for its address. @throws ServiceDidNotStart */
 export async function startService(data: string, environment: Record<string, string> = {}): Promise<RunningService> {
+  const launched = launchService(data, environment);
+  return { ...launched, api: await launched.ready };
+}
+
+/** Starts the service and waits for nothing. */
+export function launchService(data: string, environment: Record<string, string> = {}): LaunchedService {
   if (!existsSync(entry)) throw new Error('the service is not built: npm run build');
   const child = spawn(process.execPath, ['--enable-source-maps', entry], {
     env: { ...process.env, VW_DATA: data, VW_HTTP_PORT: '0', VW_LOG_LEVEL: 'warn', ...environment },
@@ -29,29 +40,26 @@ export async function startService(data: string, environment: Record<string, str
   let output = '';
   child.stderr?.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const exited = once(child, 'exit');
-  const address = new Promise<string | undefined>((resolve) => {
+  const ready = new Promise<Api>((resolve, reject) => {
     child.stdout?.on('data', (chunk: Buffer) => {
       output += chunk.toString();
       const found = /ready on (http:\/\/\S+)/.exec(output)?.[1];
-      if (found !== undefined) resolve(found);
+      if (found !== undefined) resolve(new Api(found));
     });
-    void exited.then(() => resolve(undefined));
+    void exited.then(() => reject(new ServiceDidNotStart(child.exitCode, output)));
   });
-  const url = await address;
-  if (url === undefined) throw new ServiceDidNotStart(child.exitCode, output);
+  ready.catch(() => undefined); // told to whoever waits for it
+  const end = async (signal: NodeJS.Signals) => {
+    child.kill(signal);
+    if (child.exitCode === null && child.signalCode === null) await exited;
+    return child.exitCode;
+  };
   return {
-    api: new Api(url),
     child,
+    ready,
     output: () => output,
-    async kill() {
-      child.kill('SIGKILL');
-      if (child.exitCode === null && child.signalCode === null) await exited;
-    },
-    async stop() {
-      child.kill('SIGTERM');
-      if (child.exitCode === null && child.signalCode === null) await exited;
-      return child.exitCode;
-    },
+    kill: async () => void (await end('SIGKILL')),
+    stop: () => end('SIGTERM'),
   };
 }
 

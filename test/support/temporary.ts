@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-export async function temporaryFolder(name: string): Promise<string> {
+/** @param whenOver for tests that run beside others: their own `onTestFinished` */
+export async function temporaryFolder(name: string, whenOver: typeof onTestFinished = onTestFinished): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), `vw-${name}-`));
-  onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  whenOver(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   return folder;
 }
