@@ -1,5 +1,6 @@
-/** Processes by what cannot be mistaken for another: their start time beside their number, or a word of their command line. Linux. */
+/** Processes by what cannot be mistaken for another: their start time beside their number, or how their command line begins. Linux. */
 import { readdir, readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 
 /** A process as `/proc` tells it; a number alone would name another process after it is used again. */
 export interface ProcessIdentity {
@@ -22,12 +23,18 @@ export async function isAlive({ pid, startTicks }: ProcessIdentity): Promise<boo
   return (await identifyProcess(pid))?.startTicks === startTicks;
 }
 
-/** The living process that has this word in its command line. */
-export async function findProcessByArgument(word: string): Promise<ProcessIdentity | undefined> {
+/**
+ * The living process whose command line begins with this program, wherever it lies, and these words. One that has them anywhere else is another's: a search
+ * for them, or a guest that was given them.
+ */
+export async function findProcessByCommandLine(
+  program: string,
+  ...begins: readonly string[]
+): Promise<ProcessIdentity | undefined> {
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name)) continue;
-    const words = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
-    if (!words.split('\0').includes(word)) continue;
+    const [path = '', ...words] = (await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')).split('\0');
+    if (basename(path) !== program || begins.some((word, at) => words[at] !== word)) continue;
     const found = await identifyProcess(Number(name));
     if (found !== undefined) return found;
   }

@@ -12,7 +12,7 @@ export const PID_FILE = `${KEPT_PREFIX}qemu.pid`;
 
 export interface Launch {
   readonly spec: GuestSpec;
-  /** A word found in no other process's command line: the machine's UUID. */
+  /** The machine's UUID: no other QEMU's command line begins with it. */
   readonly uuid: string;
   readonly machine: string;
   readonly accelerator: string;
@@ -23,6 +23,7 @@ export interface Launch {
 
 export function commandLine({ spec, uuid, machine, accelerator, sockets, continued }: Launch): readonly string[] {
   return [
+    // First, for that is where its process is sought: what follows has words of the guest's owner in it.
     ...['-uuid', uuid],
     ...['-name', option(`workspace ${spec.workspaceId} epoch ${spec.epoch}`)],
     ...['-machine', machine],

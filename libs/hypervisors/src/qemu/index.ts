@@ -1,7 +1,7 @@
 /**
  * QEMU: guests are processes of their own that live on when the agent does not. Linux, because they are found through `/proc`.
  *
- * A machine's handle is a UUID in its command line. It is written to the marker before the process is begun, so a crash of the agent at
+ * A machine's handle is a UUID that its command line begins with. It is written to the marker before the process is begun, so a crash of the agent at
  * any moment leaves either no process or one that the next agent finds.
  */
 import { execFile, spawn } from 'node:child_process';
@@ -15,7 +15,7 @@ import { EnsuringHypervisor } from '../ensuring/hypervisor.js';
 import type { GuestIdentity, Machine, MachineHandle, Vmm, VmmIdentity } from '../ensuring/vmm.js';
 import { verifyHotImage, type MachineShape } from '../files/hot-image.js';
 import { markersOnDisk } from '../files/marker.js';
-import { findProcessByArgument, identifyProcess, type ProcessIdentity } from '../files/process.js';
+import { findProcessByCommandLine, identifyProcess, type ProcessIdentity } from '../files/process.js';
 import type { GuestSpec, HotImageFile, Hypervisor } from '../port.js';
 import { commandLine, LOG_FILE, PROGRAM } from './command-line.js';
 import { lastLines, QemuMachine } from './machine.js';
@@ -89,7 +89,7 @@ class Qemu implements Vmm {
   }
 
   async find(guest: GuestIdentity, handle: MachineHandle): Promise<Machine | { readonly absent: string }> {
-    const running = await findProcessByArgument(String(handle['uuid']));
+    const running = await findProcessByCommandLine(PROGRAM, '-uuid', String(handle['uuid']));
     if (running === undefined) {
       const words = lastLines(await readFile(join(guest.directory, LOG_FILE), 'utf8').catch(() => ''));
       return { absent: ['QEMU is gone', words].filter(Boolean).join(': ') };
@@ -116,7 +116,7 @@ class Qemu implements Vmm {
   }
 
   async #confirmAbsence(uuid: string): Promise<void> {
-    const running = await findProcessByArgument(uuid);
+    const running = await findProcessByCommandLine(PROGRAM, '-uuid', uuid);
     if (running !== undefined)
       throw new ObservationImpossible(`QEMU (process ${running.pid}) was begun and does not answer`);
   }
