@@ -89,7 +89,9 @@ async function untilSignal(service: Service): Promise<number> {
 
 function sentence(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${sentence(error.cause)}`;
+  if (error.cause === undefined) return error.message;
+  const because = sentence(error.cause);
+  return error.message.endsWith(because) ? error.message : `${error.message}: ${because}`;
 }
 
 function say(text: string): void {

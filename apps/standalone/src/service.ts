@@ -2,8 +2,9 @@
  * The composition root: ledger, one host agent and the embedded adapters in one process. What is opened first is closed last; the log is opened before everything
  * else, because its lock is what makes a second instance on the same data impossible.
  */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { constants, existsSync } from 'node:fs';
+import { access, mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { createHostAgent, type HostAgent } from '../../host-agent/src/index.js';
 import { createHttpServer, defaultLedgerTiming, defaultPolicy, Ledger } from '../../ledger/src/index.js';
 import { ledgerSubject, type Principal } from '@vw/domain';
@@ -61,7 +62,7 @@ export async function openService(
     const { clock, timers, ids } = runtime;
     const at = layout(settings.data);
     progress('opening the log');
-    await mkdir(at.uploads, { recursive: true });
+    await makeFolders(at.root, at.uploads);
     const store = await openEmbeddedStore({ file: at.log, clock, logger });
     closing.push(() => store.close());
     const bus = await openInProcessBus({ file: at.bus, clock, timers, logger });
@@ -72,6 +73,7 @@ export async function openService(
 
     const options = {
       ...defaultLedgerTiming,
+      dispatch: { ...defaultLedgerTiming.dispatch, answerWithinMs: settings.answerSeconds * 1000 },
       policy: { ...defaultPolicy, ...policyOf(settings) },
       uploads: at.uploads,
     };
@@ -128,6 +130,7 @@ async function drain(agent: HostAgent): Promise<void> {
 async function ready(ledger: Ledger, running: Promise<void>): Promise<void> {
   const waiting = new AbortController();
   const failed = running.finally(() => waiting.abort());
+  failed.catch(() => undefined); // after this wait it is told through Service.ended
   while (!ledger.isReady() && !waiting.signal.aborted) await systemTimers.sleep(5, waiting.signal);
   if (waiting.signal.aborted) await failed;
 }
@@ -139,3 +142,30 @@ async function addBuiltInImage(ledger: Ledger, folder: string): Promise<void> {
   await ledger.imagePool.add(file, builtIn, principal);
   await rm(file);
 }
+
+/** @throws Error that names the data folder, and says in words what is wrong with it */
+async function makeFolders(root: string, uploads: string): Promise<void> {
+  const fault = await mkdir(uploads, { recursive: true })
+    .then(() => access(uploads, constants.W_OK))
+    .then(() => undefined, codeOf);
+  if (fault === undefined) return;
+  const place = nearestThere(root);
+  const code = await access(place, constants.W_OK).then(() => fault, codeOf);
+  throw new Error(`the data folder ${root} cannot be used: ${inTheWay[code] ?? code} (${place}); VW_DATA names it`);
+}
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
+
+/** Asking to make a folder, Node calls a read-only disk one that has no such folder: so what is there is asked instead. */
+function nearestThere(path: string): string {
+  return existsSync(path) ? path : nearestThere(dirname(path));
+}
+
+const inTheWay: Readonly<Record<string, string>> = {
+  EROFS: 'it is on a read-only disk',
+  EACCES: 'this user may not write there',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk is full',
+  ENOTDIR: 'a file is in its place',
+  EEXIST: 'a file is in its place',
+};

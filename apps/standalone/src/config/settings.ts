@@ -15,6 +15,7 @@ export interface Settings {
   readonly diskMiB: number;
   readonly leaseSeconds: number;
   readonly graceSeconds: number;
+  readonly answerSeconds: number;
 }
 
 /** What a setting makes of its text: the value, or what was expected. */
@@ -141,6 +142,13 @@ export function settingTable(machine: {
       about: 'how long a graceful stop waits before it takes the power, unless the caller says',
       fallback: '10',
       read: whole(0, 24 * 3600),
+    },
+    answerSeconds: {
+      variable: 'VW_ANSWER_SECONDS',
+      key: 'answerSeconds',
+      about: 'how long a host may take to say what it sees of an overdue workspace, before that is called unknown',
+      fallback: '10',
+      read: whole(1, 3600),
     },
   };
 }
