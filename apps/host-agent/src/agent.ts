@@ -24,7 +24,7 @@ export interface HostAgent {
   readonly bootId: string;
   readonly counters: Readonly<Counters>;
   /**
-   * Resolves when the guests that live on are under control and tasks are being taken.
+   * Resolves when tasks are being taken; each workspace's own wait until its guest, if one lives on, is under control.
    * @throws JournalCorrupted, Node's own error when the folder cannot be used
    */
   start(): Promise<void>;
@@ -97,7 +97,7 @@ class Agent implements HostAgent {
     new ConsoleDesk(hostId, bus, hypervisor, workspaces, logger, counters).open(closing);
     // Listening begins before the inventory looks, so no end falls between the two.
     this.#running.push(new Watch(hypervisor, performer, queue, timers, logger).run(closing));
-    await new Inventory(means, performer, queue, timers).take(closing);
+    await new Inventory(means, performer, queue).take();
     if (closing.aborted) return;
     intake.resume();
     this.#running.push(intake.run(closing));

@@ -1,23 +1,20 @@
 /**
  * What is on this host when an agent begins (PROTOCOL.md, "Losing a host": a returning agent takes inventory).
  *
- *  1. Every folder is shown to the hypervisor before any task is performed: a guest that nobody has adopted would look absent.
+ *  1. Every folder is shown to the hypervisor before any task of its workspace is performed: a guest that nobody has adopted would look absent.
+ *     A guest that cannot be asked holds up its own workspace, and no other.
  *  2. The folders know epochs too: where one is newer than the journal's, the journal learns it, so no older task can act on it.
  *  3. What is deployed is observed and reported; a guest that died with its agent is thus known to be absent, with its cause.
  *  4. What is closed, or was never deployed in full, is removed once its guest is confirmed absent, unless an open task is going to see to it.
  */
 import type { Id } from '@vw/contracts';
 import type { GuestSpec } from '@vw/hypervisors';
-import type { Timers } from '@vw/runtime';
 import { ensureAbsent } from '../tasks/guests.js';
 import { removeLeftover } from '../tasks/leftover.js';
 import type { Means } from '../tasks/means.js';
 import type { Performer } from '../tasks/performer.js';
 import type { KeyedQueue } from '../tasks/queue.js';
 import type { Found } from '../workspaces/index.js';
-
-const FIRST_PAUSE_MS = 250;
-const LONGEST_PAUSE_MS = 30_000;
 
 interface Item {
   readonly workspaceId: Id;
@@ -29,20 +26,11 @@ export class Inventory {
     private readonly means: Means,
     private readonly performer: Performer,
     private readonly queue: KeyedQueue,
-    private readonly timers: Timers,
   ) {}
 
-  /** Resolves when the guests that live on are under control, and what is to be said of them is queued; or when the signal aborts. */
-  async take(signal: AbortSignal): Promise<void> {
-    const items = await this.#items();
-    const epochs = await this.#adopt(items, signal);
-    if (signal.aborted) return;
-    for (const { workspaceId, found } of items) {
-      const epoch =
-        found.kind === 'deployed' ? found.deployment.epoch : (epochs.get(workspaceId) ?? this.#highest(workspaceId));
-      await this.#learn(workspaceId, epoch);
-      this.queue.add(workspaceId, () => this.#settle(workspaceId, found, epoch));
-    }
+  /** Resolves when all of it is queued, ahead of every task. */
+  async take(): Promise<void> {
+    for (const item of await this.#items()) this.queue.add(item.workspaceId, () => this.#takeUp(item));
   }
 
   async #items(): Promise<readonly Item[]> {
@@ -52,26 +40,18 @@ export class Inventory {
     );
   }
 
-  /** The epochs of the guests that the hypervisor knows of, alive or not. */
-  async #adopt(items: readonly Item[], signal: AbortSignal): Promise<ReadonlyMap<Id, number>> {
+  async #takeUp(item: Item): Promise<'done' | 'again'> {
     const { hypervisor, logger } = this.means;
-    const epochs = new Map<Id, number>();
-    for (const item of items) {
-      for (let pauseMs = FIRST_PAUSE_MS; !signal.aborted; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
-        try {
-          for (const { workspaceId, epoch } of await hypervisor.adopt([this.#specOf(item)]))
-            epochs.set(workspaceId, epoch);
-          break;
-        } catch (error) {
-          logger.warn(
-            { err: error, workspaceId: item.workspaceId },
-            'what lives on cannot be told yet; no task is performed before',
-          );
-          await this.timers.sleep(pauseMs, signal);
-        }
-      }
+    const { workspaceId, found } = item;
+    try {
+      const [adopted] = await hypervisor.adopt([this.#specOf(item)]);
+      const epoch = found.kind === 'deployed' ? found.deployment.epoch : (adopted?.epoch ?? this.#highest(workspaceId));
+      await this.#learn(workspaceId, epoch);
+      return await this.#settle(workspaceId, found, epoch);
+    } catch (error) {
+      logger.warn({ err: error, workspaceId }, 'what lives on cannot be told yet; no task of it is performed before');
+      return 'again';
     }
-    return epochs;
   }
 
   /** Where nothing tells what was deployed, the folder alone must do: the hypervisor goes by its own notes in it. */
