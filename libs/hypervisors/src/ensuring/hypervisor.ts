@@ -4,7 +4,8 @@
  * What must stay true:
  *  1. A marker that names the machine is durable before the machine exists, and says that there is none only after its absence was seen.
  *     So whoever comes after a crash, at any line of this file, finds what may be alive.
- *  2. Every verb first looks (`#look`), acts only where what it sees differs from what it ensures, and looks again.
+ *  2. Every verb first looks (`#look`), acts only where what it sees differs from what it ensures, and looks again. Only a hard stop acts at
+ *     once: nothing seen could change it, and a VMM that answers no more can be ended in no other way.
  *  3. A machine of another epoch is never touched, save in `stage`, where the new epoch's grant itself makes the older guest a leftover.
  */
 import { join } from 'node:path';
@@ -158,7 +159,11 @@ export class EnsuringHypervisor implements Hypervisor {
   }
 
   async stop(workspaceId: string, epoch: number, mode: 'graceful' | 'hard', graceMs: number): Promise<void> {
-    const living = await this.#look(this.#guests.get(workspaceId), epoch);
+    const guest = this.#guests.get(workspaceId);
+    if (mode === 'hard' && guest?.machine && guest.identity.epoch === epoch) {
+      return this.#dismiss(guest, guest.machine);
+    }
+    const living = await this.#look(guest, epoch);
     if (living === undefined) return;
     await this.#dismiss(living.guest, living.machine, async () => {
       if (mode === 'graceful') await this.#awaitShutDown(living, graceMs);

@@ -25,6 +25,9 @@ export function qemuHypervisor(deps: HypervisorDeps): Hypervisor {
   return new EnsuringHypervisor(new Qemu(deps), deps);
 }
 
+/** A machine that is sought was begun long ago; whether it answers shows at once. */
+const ALREADY_LISTENING_MS = 1_000;
+
 class Qemu implements Vmm {
   readonly type = 'qemu';
   readonly outlivesAgent = true;
@@ -96,19 +99,14 @@ class Qemu implements Vmm {
     }
     const { directory } = guest;
     const shape = shapeOf(guest, handle);
-    try {
-      const parts = { process: running, directory, sockets: socketsOf(directory), shape, ...this.deps };
-      const machine = await QemuMachine.control(parts);
-      if (!(await machine.awaitsState())) return machine;
-      // Whoever was giving it a state is gone; without one it can do nothing, and it has run nothing yet.
-      await machine.takePower();
-      return { absent: 'QEMU was still waiting for the state to continue from' };
-    } catch (cause) {
-      throw new ObservationImpossible(
-        `QEMU (process ${running.pid}) of workspace ${guest.workspaceId} does not answer`,
-        { cause },
-      );
-    }
+    const parts = { process: running, directory, sockets: socketsOf(directory), shape, ...this.deps };
+    // One that does not answer is there all the same: it is observed in vain, and can be ended.
+    const machine = await QemuMachine.control(parts, ALREADY_LISTENING_MS).catch(() => undefined);
+    if (machine === undefined) return QemuMachine.of(parts);
+    if (!(await machine.awaitsState())) return machine;
+    // Whoever was giving it a state is gone; without one it can do nothing, and it has run nothing yet.
+    await machine.takePower();
+    return { absent: 'QEMU was still waiting for the state to continue from' };
   }
 
   release(): void {

@@ -66,10 +66,15 @@ export class QemuMachine implements Machine {
     this.ended = new Promise((resolve) => (this.#end = resolve));
   }
 
+  /** A process that was alive a moment ago, and may be deaf: it is connected to when it is first asked. */
+  static of(parts: QemuMachineParts): QemuMachine {
+    return new QemuMachine(parts);
+  }
+
   /** Takes control of a living process. @throws QmpSilence where it ends, or does not answer in time */
-  static async control(parts: QemuMachineParts): Promise<QemuMachine> {
+  static async control(parts: QemuMachineParts, withinMs = CONNECT_MS): Promise<QemuMachine> {
     const machine = new QemuMachine(parts);
-    await machine.#connect(CONNECT_MS);
+    await machine.#connect(withinMs);
     return machine;
   }
 
@@ -127,7 +132,7 @@ export class QemuMachine implements Machine {
   }
 
   async takePower(): Promise<void> {
-    if (!(await this.#quit())) {
+    if (!(await this.#goneWithin(0)) && !(await this.#quit())) {
       kill(this.parts.process.pid);
       if (!(await this.#goneWithin(KILLED_MS))) {
         throw new ObservationImpossible(`QEMU (process ${this.parts.process.pid}) is killed and has not gone`);
@@ -142,7 +147,7 @@ export class QemuMachine implements Machine {
   async #quit(): Promise<boolean> {
     const connection = this.#connection;
     if (connection === undefined) return false;
-    await connection.execute('quit').catch(() => undefined); // gone before it answered, or deaf: the process table tells which
+    void connection.execute('quit').catch(() => undefined); // gone before it answered, or deaf: the process table tells which
     return this.#goneWithin(QUIT_MS);
   }
 
