@@ -85,8 +85,13 @@ function keepConsole(machine: V86, file: string): () => void {
   let unwritten: number[] = [];
   const write = (): void => {
     if (unwritten.length === 0) return;
-    writeSync(console, Uint8Array.from(unwritten));
+    const bytes = Uint8Array.from(unwritten);
     unwritten = [];
+    try {
+      writeSync(console, bytes);
+    } catch {
+      // A full disk costs the console these bytes; it must not cost the guest its life.
+    }
   };
   machine.add_listener('serial0-output-byte', (byte) => {
     // The rest of this slice of guest time sends its bytes first; then all are written, before anything else happens in this thread.
