@@ -89,6 +89,9 @@ function change(state: WorkspaceState, recorded: Recorded<WorkspaceEvent>): Part
         image: state.image && { ...state.image, digest: imageDigest },
         placement: { kind: 'none' },
         power: hotImage ? { kind: 'serialised', hotImage, guest: 'none' } : believedAtRest(state.power),
+        integrity: hotImage
+          ? state.integrity
+          : afterLoss(state, 'absent', 'the guest was gone before its state was captured'),
         intent: noIntent,
       };
     }
