@@ -56,10 +56,10 @@ export class ImagePool {
     return { imageId, name, kind, digest, sizeBytes, ...recorded };
   }
 
-  /** What a host found when it hashed the bytes. */
+  /** What a host found when it hashed the bytes that it was given. Beside the image that may be a hot image: the evidence names the digest at fault. */
   async reportCorruption(state: WorkspaceState, evidence: string): Promise<void> {
     const { image } = state;
-    if (image === undefined) return;
+    if (image === undefined || !evidence.includes(image.digest)) return;
     const principal: Principal = { subject: ledgerSubject, attributes: {}, method: 'ledger' };
     await this.record(imageIdOf(image.name), { type: 'report-corruption', digest: image.digest, evidence }, principal);
   }

@@ -25,7 +25,7 @@ export type IntakeCount = 'recorded' | 'malformed' | 'stale' | 'late' | 'known-a
 export interface IntakeListeners {
   /** For metrics. */
   count(what: IntakeCount): void;
-  /** A host found an image's bytes to be wrong. */
+  /** A host found the bytes of an image, or of a hot image, to be wrong; it may be told so more than once. */
   imageCorrupted(state: WorkspaceState, evidence: string): Promise<void>;
 }
 
@@ -102,13 +102,14 @@ export class Intake {
       causationId,
       evidence: { hostId: hostId as HostId, bootId, seq, observedAt },
     };
+    // Told first: once the outcome is recorded, the same evidence changes nothing any more.
+    const corruption = events.find((event) => event.type === 'WorkspaceCorrupted');
+    if (corruption?.data.attempted === 'deploy') await this.listeners.imageCorrupted(state, corruption.data.evidence);
     await this.streams.append(`workspace-${workspaceId}`, state.revision, events, metadata, [
       hostId,
       bootId,
       String(seq),
     ]);
-    const corruption = events.find((event) => event.type === 'WorkspaceCorrupted');
-    if (corruption?.data.attempted === 'deploy') await this.listeners.imageCorrupted(state, corruption.data.evidence);
   }
 
   private async expel(evidence: Evidence): Promise<void> {
