@@ -55,7 +55,7 @@ export class ImagesController {
         'An image is sent as its raw bytes, with Content-Type application/octet-stream',
       );
     }
-    const folder = await mkdtemp(join(this.ledger.uploads, 'upload-'));
+    const folder = await mkdtemp(join(this.ledger.uploads, 'upload-')).catch((error: unknown) => refuse(body, error));
     try {
       const file = join(folder, 'image');
       await receive(body, file);
@@ -80,12 +80,16 @@ export class ImagesController {
 }
 
 async function receive(body: Readable, file: string): Promise<void> {
-  try {
-    await pipeline(body, createWriteStream(file));
-  } catch (error) {
-    if (['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'].includes((error as NodeJS.ErrnoException).code ?? '')) {
-      throw new ImageRepositoryUnavailable('the image could not be received', { cause: error });
-    }
-    throw problem(400, 'BAD_REQUEST', 'The image did not arrive whole', {}, { cause: error as Error });
+  await pipeline(body.iterator({ destroyOnReturn: false }), createWriteStream(file)).catch((error: unknown) =>
+    refuse(body, error),
+  );
+}
+
+/** The rest is read and dropped: on a connection that nobody reads, the client's next request would wait for ever. */
+function refuse(body: Readable, cause: unknown): never {
+  body.resume();
+  if (['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'].includes((cause as NodeJS.ErrnoException).code ?? '')) {
+    throw new ImageRepositoryUnavailable('the image could not be received', { cause });
   }
+  throw problem(400, 'BAD_REQUEST', 'The image did not arrive whole', {}, { cause: cause as Error });
 }
