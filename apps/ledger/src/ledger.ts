@@ -14,7 +14,7 @@ import {
 import type { EventStore } from '@vw/event-store';
 import type { ImageRepository } from '@vw/images';
 import type { Bus } from '@vw/messaging';
-import type { Views } from '@vw/projections';
+import { type Views, ViewsUnavailable } from '@vw/projections';
 import type { Clock, Ids, Logger, Timers } from '@vw/runtime';
 import { CommandIds } from './commands/command-ids.js';
 import type { Policy } from './commands/policy.js';
@@ -57,6 +57,8 @@ export const defaultLedgerTiming: Omit<LedgerOptions, 'policy' | 'uploads'> = {
   lifetimesEveryMs: 1000,
   consoleTimeoutMs: 2000,
 };
+
+const viewsRetryMs = 1000;
 
 const ledgerItself: Principal = { subject: ledgerSubject, attributes: {}, method: 'ledger' };
 
@@ -142,7 +144,7 @@ export class Ledger {
     const { store, views } = this.ports;
     const failed = new AbortController();
     const stop = AbortSignal.any([signal, failed.signal]);
-    const projecting = views.run(stop);
+    const projecting = this.project(stop);
     const loops = [projecting];
     try {
       const head = await store.head();
@@ -162,6 +164,20 @@ export class Ledger {
       this.ending.abort();
       failed.abort();
       await Promise.allSettled(loops);
+    }
+  }
+
+  /** A disk that is full for a while makes the views old, never wrong: they go on from where they stand. */
+  private async project(signal: AbortSignal): Promise<void> {
+    const { views, timers, logger } = this.ports;
+    while (!signal.aborted) {
+      try {
+        return await views.run(signal);
+      } catch (error) {
+        if (!(error instanceof ViewsUnavailable)) throw error;
+        logger.error({ err: error }, 'the views stay behind the log; they will be tried again');
+        await timers.sleep(viewsRetryMs, signal);
+      }
     }
   }
 

@@ -24,6 +24,11 @@ export class ViewsDamaged extends Error {
   override readonly name = 'ViewsDamaged';
 }
 
+/** The disk does not take or give the views now: full, read-only, failing. They stay as they were; run them again later. */
+export class ViewsUnavailable extends Error {
+  override readonly name = 'ViewsUnavailable';
+}
+
 /** Another process has these views open: each process needs a file of its own. */
 export class ViewsInUse extends Error {
   override readonly name = 'ViewsInUse';

@@ -7,7 +7,7 @@ import Database from 'better-sqlite3';
 import type { Position } from '@vw/event-store';
 import { START } from '@vw/event-store';
 import { sha256Hex } from '@vw/runtime';
-import { ViewsDamaged, ViewsInUse } from './errors.js';
+import { ViewsDamaged, ViewsInUse, ViewsUnavailable } from './errors.js';
 import { everyView } from './registry.js';
 import { FOLDS_DIGEST, FOLDS_VERSION } from './version.js';
 import type { Db } from './view.js';
@@ -106,13 +106,14 @@ export function removeJournals(file: string): void {
   for (const suffix of ['-wal', '-shm', '-journal']) rmSync(`${file}${suffix}`, { force: true });
 }
 
-/** Whatever is done with the tables, done so that damage is told from every other failure. */
+/** Whatever is done with the tables, done so that damage, and what a disk does for a while, are told from every other failure. */
 export function guarded<T>(db: Db, work: () => T): T {
   try {
     return work();
   } catch (cause) {
-    if (!isDamage(cause)) throw cause;
-    throw new ViewsDamaged(`the views in ${db.name} are damaged`, { cause });
+    if (isDamage(cause)) throw new ViewsDamaged(`the views in ${db.name} are damaged`, { cause });
+    if (isOfTheDisk(cause)) throw new ViewsUnavailable(`the views in ${db.name} cannot be used now`, { cause });
+    throw cause;
   }
 }
 
@@ -149,4 +150,8 @@ function isDamage(cause: unknown): boolean {
   return (
     cause instanceof Database.SqliteError && (cause.code.startsWith('SQLITE_CORRUPT') || cause.code === 'SQLITE_NOTADB')
   );
+}
+
+function isOfTheDisk(cause: unknown): boolean {
+  return cause instanceof Database.SqliteError && /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN)/.test(cause.code);
 }

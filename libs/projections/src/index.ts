@@ -9,7 +9,7 @@ export type {
   KnownEvent,
 } from './decode.js';
 export { decodeEvent, encodeEvent } from './decode.js';
-export { OutOfOrder, UndecodableEvent, UnknownCursor, ViewsDamaged, ViewsInUse } from './errors.js';
+export { OutOfOrder, UndecodableEvent, UnknownCursor, ViewsDamaged, ViewsInUse, ViewsUnavailable } from './errors.js';
 export type { CommandUse } from './folds/commands.js';
 export type { HistoryRow } from './folds/history.js';
 export type { HostRow } from './folds/hosts.js';

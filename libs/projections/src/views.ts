@@ -98,8 +98,8 @@ export class Views {
 
   /**
    * Follows the log until the signal aborts.
-   * @throws UndecodableEvent, OutOfOrder, StoreUnavailable and other failures of the store, ViewsDamaged: the views stay as they
-   * were at `position()`, and the owner decides
+   * @throws UndecodableEvent, OutOfOrder, StoreUnavailable and other failures of the store, ViewsDamaged, ViewsUnavailable: the
+   * views stay as they were at `position()`, and the owner decides
    */
   async run(signal: AbortSignal): Promise<void> {
     if (this.#running) throw new Error(`the views in ${this.#db.name} are being run already`);

@@ -1,9 +1,9 @@
 /** Every error leaves as a problem; what is our own fault says nothing of our insides, and is logged whole. */
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { Problem } from '@vw/contracts';
-import { StoreUnavailable } from '@vw/event-store';
+import { EventCorrupted, StoreUnavailable } from '@vw/event-store';
 import { ImageRepositoryUnavailable } from '@vw/images';
-import { UnknownCursor } from '@vw/projections';
+import { UnknownCursor, ViewsUnavailable } from '@vw/projections';
 import type { Logger } from '@vw/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { problem, ProblemException } from './problem.js';
@@ -37,6 +37,10 @@ export class ProblemFilter implements ExceptionFilter {
       const because = causes(error).join(': ');
       return problem(503, 'STORE_UNAVAILABLE', `Nothing was recorded: ${because}`, {}, { cause: error });
     }
+    if (error instanceof EventCorrupted) return problem(500, 'LOG_DAMAGED', error.message, {}, { cause: error });
+    if (error instanceof ViewsUnavailable) {
+      return problem(503, 'VIEWS_UNAVAILABLE', causes(error).join(': '), {}, { cause: error });
+    }
     if (error instanceof UnknownCursor) return problem(422, 'INVALID', 'The cursor is not one of this query');
     const status = error instanceof HttpException ? error.getStatus() : statusCodeOf(error);
     if (status === 404) return problem(404, 'NOT_FOUND', 'There is nothing at this address');
@@ -54,5 +58,8 @@ function statusCodeOf(error: unknown): number | undefined {
 }
 
 function causes(error: Error): string[] {
-  return error.cause instanceof Error ? [error.message, ...causes(error.cause)] : [error.message];
+  const { message, cause } = error;
+  if (!(cause instanceof Error)) return [message];
+  const [first = '', ...rest] = causes(cause);
+  return message.endsWith(first) ? [message, ...rest] : [message, first, ...rest];
 }
