@@ -1,7 +1,7 @@
 import type { EventMetadata, HostEvent, HostId, WorkspaceEvent } from '@vw/domain';
 import type { Position, RecordedEvent } from '@vw/event-store';
 import { describe, expect, test } from 'vitest';
-import { decodeEvent, encodeEvent } from './decode.js';
+import { decodeEvent, encodeEvent, LogDecoder } from './decode.js';
 import { UndecodableEvent } from './errors.js';
 
 const metadata: EventMetadata = {
@@ -65,5 +65,26 @@ describe('decodeEvent', () => {
     const decode = () => decodeEvent(recorded('workspace-w-1', event));
     expect(decode).toThrow(UndecodableEvent);
     expect(decode).toThrow(/event 3 of stream workspace-w-1 .*position 12/);
+  });
+});
+
+describe('LogDecoder', () => {
+  test('gives for each event of a log what the event gives by itself, and parses the metadata of one append once', () => {
+    const other = { ...metadata, recordedAt: 2000 };
+    const log = [metadata, metadata, other, metadata].map((about) =>
+      recorded('workspace-w-1', encodeEvent(retired, about)),
+    );
+    const decoder = new LogDecoder();
+    const decoded = log.map((event) => decoder.decode(event));
+    expect(decoded).toEqual(log.map(decodeEvent));
+    const [first, second, third] = decoded.map((event) => ('metadata' in event ? event.metadata : undefined));
+    expect(second).toBe(first);
+    expect(third).toEqual(other);
+  });
+
+  test('refuses again what it refused before', () => {
+    const decoder = new LogDecoder();
+    const newer = recorded('workspace-w-1', encodeEvent(retired, { ...metadata, schemaVersion: 2 }));
+    for (const event of [newer, newer]) expect(() => decoder.decode(event)).toThrow(UndecodableEvent);
   });
 });

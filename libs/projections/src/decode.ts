@@ -103,7 +103,7 @@ interface StreamName {
 }
 
 /** How many names a decoder remembers before it forgets them all. */
-const NAMES = 100_000;
+const NAMES = 20_000;
 
 /**
  * Decodes the events of a log in turn, and remembers what neighbours share: a stream its name, so that whoever looks it up by name

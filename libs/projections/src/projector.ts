@@ -11,7 +11,7 @@ import type { RecordedEvent } from '@vw/event-store';
 import { LogDecoder } from './decode.js';
 import { OutOfOrder } from './errors.js';
 import { type Checkpoint, guarded, readCheckpoint } from './file.js';
-import { openReadModels, type ReadModels } from './registry.js';
+import { foldInto, openReadModels, type ReadModels } from './registry.js';
 import type { Db, ReadModel } from './view.js';
 
 export interface Limits {
@@ -73,7 +73,7 @@ export class Projector {
     }
     const event = this.#decoder.decode(recorded);
     if (event.category === 'foreign') this.#foreignEvents += 1;
-    else for (const model of this.#every) model.fold(event);
+    else foldInto(this.models, event);
     this.#last = recorded;
     this.#pending += 1;
   }

@@ -1,13 +1,10 @@
 /** What a view is: a pure fold (`folds/`) and the tables it fills (`read-models/`). `registry.ts` lists them all. */
 import type Database from 'better-sqlite3';
-import type { KnownEvent } from './decode.js';
 
 export type Db = Database.Database;
 
-/** One view's memory and tables. Memory may be ahead of the tables by one batch; queries answer from the tables alone. */
+/** One view's memory and tables; `registry.ts` says which events it folds, into memory, writing nothing. Memory may be ahead of the tables by one batch; queries answer from the tables alone. */
 export interface ReadModel {
-  /** Takes the event into memory. Writes nothing. */
-  fold(event: KnownEvent): void;
   /** Writes what the batch changed, inside the transaction that moves the checkpoint. */
   write(): void;
   /** Drops all memory: the tables are right, and the next event is folded onto what they say. */

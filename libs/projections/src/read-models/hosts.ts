@@ -1,5 +1,5 @@
 import { evolveHost, type HostEvent, type HostState, unknownHost } from '@vw/domain';
-import type { KnownEvent } from '../decode.js';
+import type { DecodedHostEvent } from '../decode.js';
 import type { HostRow } from '../folds/hosts.js';
 import type { Db, ReadModel, View } from '../view.js';
 import { Aggregates } from './aggregates.js';
@@ -38,8 +38,8 @@ export class Hosts implements ReadModel {
     this.#all = db.prepare<[], Stored>(`${select} ORDER BY hostId`);
   }
 
-  fold(event: KnownEvent): void {
-    if (event.category === 'host') this.#aggregates.fold(event);
+  fold(event: DecodedHostEvent): void {
+    this.#aggregates.fold(event);
   }
 
   write(): void {

@@ -1,5 +1,5 @@
 import { evolveImage, type ImageEvent, type ImageState, noImage } from '@vw/domain';
-import type { KnownEvent } from '../decode.js';
+import type { DecodedImageEvent } from '../decode.js';
 import type { ImageRow } from '../folds/images.js';
 import type { Db, ReadModel, View } from '../view.js';
 import { Aggregates } from './aggregates.js';
@@ -48,8 +48,8 @@ export class Images implements ReadModel {
     this.#rows = new RowBuffer(db, 'INSERT OR REPLACE INTO images', columns);
   }
 
-  fold(event: KnownEvent): void {
-    if (event.category === 'image') this.#aggregates.fold(event);
+  fold(event: DecodedImageEvent): void {
+    this.#aggregates.fold(event);
   }
 
   write(): void {

@@ -1,6 +1,6 @@
 import type { Instant } from '@vw/domain';
 import { type Page, page, type Paging, startOf } from '../cursor.js';
-import type { DecodedWorkspaceEvent, KnownEvent } from '../decode.js';
+import type { DecodedWorkspaceEvent } from '../decode.js';
 import { operationChange, type OperationRow, type OperationStatus } from '../folds/operations.js';
 import type { Db, ReadModel, View } from '../view.js';
 import { RowBuffer, type SqlValue } from './row-buffer.js';
@@ -82,8 +82,17 @@ export class Operations implements ReadModel {
     );
   }
 
-  fold(event: KnownEvent): void {
-    if (event.category === 'workspace') this.#fold(event);
+  fold(event: DecodedWorkspaceEvent): void {
+    const change = operationChange(event);
+    if (change === undefined) return;
+    if (change.kind === 'opened') {
+      const touched = { operation: change.operation };
+      this.#opened.push(touched);
+      this.#latest.set(event.stream, touched);
+      return;
+    }
+    const touched = this.#find(event, change.requestId);
+    if (touched !== undefined) touched.operation = { ...touched.operation, ...change.to };
   }
 
   write(): void {
@@ -136,19 +145,6 @@ export class Operations implements ReadModel {
   /** What is under way past its deadline, the longest overdue first. */
   overdue(now: Instant): OperationRow[] {
     return this.#overdue.all(now).map(operationRow);
-  }
-
-  #fold(event: DecodedWorkspaceEvent): void {
-    const change = operationChange(event);
-    if (change === undefined) return;
-    if (change.kind === 'opened') {
-      const touched = { operation: change.operation };
-      this.#opened.push(touched);
-      this.#latest.set(event.stream, touched);
-      return;
-    }
-    const touched = this.#find(event, change.requestId);
-    if (touched !== undefined) touched.operation = { ...touched.operation, ...change.to };
   }
 
   /** The operation while it is under way. The first ending stands: what comes after it finds nothing. */

@@ -8,7 +8,7 @@ import {
   type WorkspaceState,
 } from '@vw/domain';
 import { type Page, page, type Paging, startOf } from '../cursor.js';
-import type { KnownEvent } from '../decode.js';
+import type { DecodedWorkspaceEvent } from '../decode.js';
 import { workspaceKeys, type WorkspaceRow } from '../folds/workspaces.js';
 import type { Db, ReadModel, View } from '../view.js';
 import { Aggregates } from './aggregates.js';
@@ -105,8 +105,8 @@ export class Workspaces implements ReadModel {
     );
   }
 
-  fold(event: KnownEvent): void {
-    if (event.category === 'workspace') this.#aggregates.fold(event);
+  fold(event: DecodedWorkspaceEvent): void {
+    this.#aggregates.fold(event);
   }
 
   write(): void {
