@@ -44,14 +44,15 @@ export class LogInMemory implements EventStore {
     }
   }
 
-  async *readAll(after: Position): AsyncGenerator<RecordedEvent> {
-    for (const event of this.#events) if (event.position > after) yield event;
+  /** No generator, whose turns would be the larger part of what a benchmark of its readers sees. */
+  readAll(after: Position): AsyncIterable<RecordedEvent> {
+    const events = this.#events.slice(this.#indexAfter(after)).values();
+    return { [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve(events.next()) }) };
   }
 
   async *subscribeAll(after: Position, signal: AbortSignal): AsyncGenerator<SubscriptionItem> {
     let position = after;
-    let next = this.#events.findIndex((event) => event.position > after);
-    if (next < 0) next = this.#events.length;
+    let next = this.#indexAfter(after);
     while (!signal.aborted) {
       for (; next < this.#events.length; next += 1) {
         if (signal.aborted) return;
@@ -69,6 +70,11 @@ export class LogInMemory implements EventStore {
   }
 
   async close(): Promise<void> {}
+
+  #indexAfter(position: Position): number {
+    const index = this.#events.findIndex((event) => event.position > position);
+    return index < 0 ? this.#events.length : index;
+  }
 
   #growth(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.resolve();
