@@ -99,6 +99,8 @@ export class EmbeddedStore implements EventStore {
       yield { kind: 'caught-up', position };
       // Whatever was committed since the page was read has moved the tail, so this does not wait for what is already there.
       await this.#parts.tail.beyond(position, signal);
+      // Those who appended it wait for their answers, and go before those who follow.
+      await nextTurn();
     }
   }
 
