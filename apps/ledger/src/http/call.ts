@@ -3,26 +3,24 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { CommandBus } from '@nestjs/cqrs';
 import type { CommandAnswer } from '@vw/contracts';
 import { isId, type Principal, type WorkspaceId } from '@vw/domain';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import type { CommandRequest } from '../commands/request.js';
 import { principalOf } from './caller.js';
 import { ExecuteCommand } from './controllers/execute.js';
 import { notFound, refusalProblem } from './problem.js';
 
-/** What a command's route needs besides its body. */
+/** What a command's route needs besides its body; the reply it asks for with `@Res`, which alone tells Nest that it will be sent. */
 export interface Call {
   readonly workspaceId: WorkspaceId;
   readonly principal: Principal;
   readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
 }
 
 /** The call of a route with `:id` in its path. @throws ProblemException 404 when that is no id */
 export const TheCall = createParamDecorator((_: unknown, context: ExecutionContext): Call => {
-  const http = context.switchToHttp();
-  const request = http.getRequest<FastifyRequest<{ Params: { id: string } }>>();
+  const request = context.switchToHttp().getRequest<FastifyRequest<{ Params: { id: string } }>>();
   const workspaceId = existingId(request.params.id);
-  return { workspaceId, principal: principalOf(request), request, reply: http.getResponse<FastifyReply>() };
+  return { workspaceId, principal: principalOf(request), request };
 });
 
 export function existingId(id: string): WorkspaceId {

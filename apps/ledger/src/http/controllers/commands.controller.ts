@@ -1,8 +1,9 @@
 /** `/v1/workspaces/{id}/{verb}`: one POST for each command. A route judges its body and hands it on; the rules are the domain's. */
-import { Body, Controller, Inject, Post } from '@nestjs/common';
+import { Body, Controller, Inject, Post, Res } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import type { CommandVerb } from '@vw/contracts';
 import { parseInstant } from '@vw/runtime';
+import type { FastifyReply } from 'fastify';
 import type { CommandBodies, CommandRequest } from '../../commands/request.js';
 import type { Ledger } from '../../ledger.js';
 import { answerTo, type Call, TheCall } from '../call.js';
@@ -31,98 +32,103 @@ export class CommandsController {
   ) {}
 
   @Post('check-out')
-  checkOut(@TheCall() call: Call, @Body() body: LeaseDto): Promise<void> {
-    return this.command('check-out', body, call);
+  checkOut(@TheCall() call: Call, @Body() body: LeaseDto, @Res() reply: FastifyReply): Promise<void> {
+    return this.command('check-out', body, call, reply);
   }
 
   @Post('check-in')
-  checkIn(@TheCall() call: Call): Promise<void> {
-    return this.command('check-in', {}, call);
+  checkIn(@TheCall() call: Call, @Res() reply: FastifyReply): Promise<void> {
+    return this.command('check-in', {}, call, reply);
   }
 
   @Post('renew')
-  renew(@TheCall() call: Call, @Body() body: LeaseDto): Promise<void> {
-    return this.command('renew', body, call);
+  renew(@TheCall() call: Call, @Body() body: LeaseDto, @Res() reply: FastifyReply): Promise<void> {
+    return this.command('renew', body, call, reply);
   }
 
   @Post('steal-lock')
-  stealLock(@TheCall() call: Call, @Body() body: StealLockDto): Promise<void> {
-    return this.command('steal-lock', body, call);
+  stealLock(@TheCall() call: Call, @Body() body: StealLockDto, @Res() reply: FastifyReply): Promise<void> {
+    return this.command('steal-lock', body, call, reply);
   }
 
   @Post('refine')
-  refine(@TheCall() call: Call, @Body() { description, ...rest }: RefineDto): Promise<void> {
+  refine(
+    @TheCall() call: Call,
+    @Body() { description, ...rest }: RefineDto,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     const json = description === undefined ? undefined : Buffer.from(JSON.stringify(description));
     const parsed = json === undefined ? undefined : described(json, 'application/json').description;
-    return this.command('refine', { ...rest, description: parsed }, call);
+    return this.command('refine', { ...rest, description: parsed }, call, reply);
   }
 
   @Post('deploy')
-  deploy(@TheCall() call: Call, @Body() body: DeployDto): Promise<void> {
-    return this.command('deploy', body, call);
+  deploy(@TheCall() call: Call, @Body() body: DeployDto, @Res() reply: FastifyReply): Promise<void> {
+    return this.command('deploy', body, call, reply);
   }
 
   @Post('start')
-  start(@TheCall() call: Call, @Body() body: StartDto): Promise<void> {
-    return this.command('start', body, call);
+  start(@TheCall() call: Call, @Body() body: StartDto, @Res() reply: FastifyReply): Promise<void> {
+    return this.command('start', body, call, reply);
   }
 
   @Post('pause')
-  pause(@TheCall() call: Call, @Body() body: DeadlineDto): Promise<void> {
-    return this.command('pause', body, call);
+  pause(@TheCall() call: Call, @Body() body: DeadlineDto, @Res() reply: FastifyReply): Promise<void> {
+    return this.command('pause', body, call, reply);
   }
 
   @Post('unpause')
-  unpause(@TheCall() call: Call, @Body() body: DeadlineDto): Promise<void> {
-    return this.command('unpause', body, call);
+  unpause(@TheCall() call: Call, @Body() body: DeadlineDto, @Res() reply: FastifyReply): Promise<void> {
+    return this.command('unpause', body, call, reply);
   }
 
   @Post('serialise')
-  serialise(@TheCall() call: Call, @Body() body: DeadlineDto): Promise<void> {
-    return this.command('serialise', body, call);
+  serialise(@TheCall() call: Call, @Body() body: DeadlineDto, @Res() reply: FastifyReply): Promise<void> {
+    return this.command('serialise', body, call, reply);
   }
 
   @Post('stop')
-  stop(@TheCall() call: Call, @Body() body: StopDto): Promise<void> {
-    return this.command('stop', body, call);
+  stop(@TheCall() call: Call, @Body() body: StopDto, @Res() reply: FastifyReply): Promise<void> {
+    return this.command('stop', body, call, reply);
   }
 
   @Post('undeploy')
-  undeploy(@TheCall() call: Call, @Body() body: DeadlineDto): Promise<void> {
-    return this.command('undeploy', body, call);
+  undeploy(@TheCall() call: Call, @Body() body: DeadlineDto, @Res() reply: FastifyReply): Promise<void> {
+    return this.command('undeploy', body, call, reply);
   }
 
   @Post('cancel')
-  cancel(@TheCall() call: Call, @Body() body: ReasonDto): Promise<void> {
-    return this.command('cancel', body, call);
+  cancel(@TheCall() call: Call, @Body() body: ReasonDto, @Res() reply: FastifyReply): Promise<void> {
+    return this.command('cancel', body, call, reply);
   }
 
   @Post('set-lifetime')
-  setLifetime(@TheCall() call: Call, @Body() body: SetLifetimeDto): Promise<void> {
-    return this.command('set-lifetime', lifetime(body), call);
+  setLifetime(@TheCall() call: Call, @Body() body: SetLifetimeDto, @Res() reply: FastifyReply): Promise<void> {
+    return this.command('set-lifetime', lifetime(body), call, reply);
   }
 
   @Post('repair')
-  repair(@TheCall() call: Call, @Body() body: RepairDto): Promise<void> {
-    return this.command('repair', body, call);
+  repair(@TheCall() call: Call, @Body() body: RepairDto, @Res() reply: FastifyReply): Promise<void> {
+    return this.command('repair', body, call, reply);
   }
 
   @Post('retire')
-  retire(@TheCall() call: Call, @Body() body: ReasonDto): Promise<void> {
-    return this.command('retire', body, call);
+  retire(@TheCall() call: Call, @Body() body: ReasonDto, @Res() reply: FastifyReply): Promise<void> {
+    return this.command('retire', body, call, reply);
   }
 
   @Post('override')
-  override(@TheCall() call: Call, @Body() body: ReasonDto): Promise<void> {
-    return this.command('override', body, call);
+  override(@TheCall() call: Call, @Body() body: ReasonDto, @Res() reply: FastifyReply): Promise<void> {
+    return this.command('override', body, call, reply);
   }
 
   private async command<V extends Exclude<CommandVerb, 'clone'>>(
     verb: V,
     body: CommandBodies[V],
     call: Call,
+    reply: FastifyReply,
   ): Promise<void> {
-    const { workspaceId, principal, request, reply } = call;
+    const { workspaceId, principal, request } = call;
     const commandId = commandIdOf(request, this.ledger.ports.ids);
     // A DTO is an instance of its class; a command's body is plain data, because its digest is its identity.
     const plain = { verb, workspaceId, body: { ...body }, commandId, principal } as CommandRequest;

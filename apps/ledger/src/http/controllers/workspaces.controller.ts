@@ -118,7 +118,8 @@ export class WorkspacesController {
 
   @Post(':id/clone')
   async clone(
-    @TheCall() { workspaceId: source, principal, request, reply }: Call,
+    @TheCall() { workspaceId: source, principal, request }: Call,
+    @Res() reply: FastifyReply,
     @Body() { name }: CloneDto,
     @Headers('accept') accept: string | undefined,
   ): Promise<void> {
