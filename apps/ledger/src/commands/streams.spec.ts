@@ -52,6 +52,17 @@ it('goes on after an attempt that failed, and beside one that waits', async () =
   expect(await waiting).toBe('at last');
 });
 
+it('sees of a workspace what others have appended since it was last read', async () => {
+  const others = new Streams(store);
+  for (let revision = -1; revision < 3; revision += 1) {
+    expect((await streams.workspace(id)).state.revision).toBe(revision);
+    await others.append(`workspace-${id}`, revision, expired, metadata, [String(revision)]);
+  }
+  const { state, history } = await streams.workspace(id);
+  expect(state).toEqual((await new Streams(store).workspace(id)).state);
+  expect(history.map(({ revision }) => revision)).toEqual([0, 1, 2, 3]);
+});
+
 const metadata: EventMetadata = {
   schemaVersion: 1,
   principal: { subject: 'CN=alice', attributes: {}, method: 'asserted-on-loopback' },

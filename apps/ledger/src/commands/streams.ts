@@ -2,25 +2,19 @@
  * Reading and writing aggregates. An append repeats its decision until the stream stands still under it: whoever loses a race reads again and decides
  * again, so that exactly one of many wins and the others are told what they found.
  */
+import type { EventMetadata, Recorded, WorkspaceEvent, WorkspaceId } from '@vw/domain';
 import {
-  evolve,
-  type EventMetadata,
-  type Recorded,
-  unborn,
-  type WorkspaceEvent,
-  type WorkspaceId,
-  type WorkspaceState,
-} from '@vw/domain';
-import { type AppendResult, type EventStore, type ExpectedRevision, WrongExpectedRevision } from '@vw/event-store';
+  type AppendResult,
+  type EventStore,
+  type ExpectedRevision,
+  type RecordedEvent,
+  WrongExpectedRevision,
+} from '@vw/event-store';
 import { decodeEvent, encodeEvent } from '@vw/projections';
 import { nameBasedId } from '@vw/runtime';
+import { type LoadedWorkspace, RememberedWorkspaces } from './remembered.js';
 
 export type LedgerEvent = { readonly type: string; readonly data: unknown };
-
-export interface LoadedWorkspace {
-  readonly state: WorkspaceState;
-  readonly history: readonly Recorded<WorkspaceEvent>[];
-}
 
 /** How often a decision is made again before the writer gives up: far above what racing other processes needs. */
 const maxAttempts = 1000;
@@ -29,23 +23,36 @@ export class Streams {
   /** Whose turn it is on each stream that somebody is deciding on; each promise resolves, whatever came of it. */
   private readonly turns = new Map<string, Promise<void>>();
 
+  private readonly remembered = new RememberedWorkspaces();
+
   constructor(private readonly store: EventStore) {}
 
+  /** The workspace as its stream says now. */
   async workspace(id: WorkspaceId): Promise<LoadedWorkspace> {
-    const history: Recorded<WorkspaceEvent>[] = [];
-    let state = unborn;
-    for await (const recorded of this.read<WorkspaceEvent>(`workspace-${id}`)) {
-      history.push(recorded);
-      state = evolve(state, recorded);
+    const known = this.remembered.recall(id);
+    const news: Recorded<WorkspaceEvent>[] = [];
+    for await (const recorded of this.read<WorkspaceEvent>(`workspace-${id}`, known.state.revision + 1)) {
+      news.push(recorded);
     }
-    return { state, history };
+    return this.remembered.extend(id, known, news);
   }
 
-  async *read<E>(stream: string): AsyncIterable<Recorded<E>> {
-    for await (const stored of this.store.readStream(stream)) {
-      const { event, metadata, revision, position } = decodeEvent(stored) as unknown as Recorded<E>;
-      yield { event, metadata, revision, position };
-    }
+  /** The workspace as far as it was read before: true of the past, perhaps behind. What is decided on it holds if the stream still stands there. */
+  recalled(id: WorkspaceId): LoadedWorkspace {
+    return this.remembered.recall(id);
+  }
+
+  /** The workspace after an event that a follower of the log has come to, or later. */
+  async reached(event: RecordedEvent): Promise<LoadedWorkspace> {
+    const id = event.stream.slice('workspace-'.length) as WorkspaceId;
+    const known = this.remembered.recall(id);
+    if (known.state.revision >= event.revision) return known;
+    if (known.state.revision + 1 < event.revision) return this.workspace(id);
+    return this.remembered.extend(id, known, [decoded<WorkspaceEvent>(event)]);
+  }
+
+  async *read<E>(stream: string, from = 0): AsyncIterable<Recorded<E>> {
+    for await (const stored of this.store.readStream(stream, { from })) yield decoded<E>(stored);
   }
 
   async fold<S, E>(stream: string, initial: S, step: (state: S, recorded: Recorded<E>) => S): Promise<S> {
@@ -90,6 +97,11 @@ export class Streams {
 }
 
 const nothing = () => undefined;
+
+function decoded<E>(stored: RecordedEvent): Recorded<E> {
+  const { event, metadata, revision, position } = decodeEvent(stored) as unknown as Recorded<E>;
+  return { event, metadata, revision, position };
+}
 
 async function untilSettled<R>(attempt: () => Promise<R>): Promise<R> {
   for (let n = 1; ; n += 1) {

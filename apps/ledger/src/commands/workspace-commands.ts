@@ -1,6 +1,9 @@
 /**
  * One command, from request to answer: read the stream, see whether it was answered before, decide, append with the expected revision. The intent is durable
  * before any side effect (PROTOCOL.md, "From intent to outcome", 1). A command id belongs to one command on one workspace.
+ *
+ * A workspace that was read before is first decided on as it was then: where that leads to an append, the expected revision proves that nothing came between.
+ * Every other answer is given only on what the stream says now.
  */
 import {
   answeredBefore,
@@ -15,6 +18,7 @@ import { canonicalJson, type Clock, sha256Hex } from '@vw/runtime';
 import { CommandIds } from './command-ids.js';
 import type { Policy } from './policy.js';
 import { prepare } from './prepare.js';
+import type { LoadedWorkspace } from './remembered.js';
 import type { CommandOutcome, CommandRequest } from './request.js';
 import type { Streams } from './streams.js';
 import type { World } from './world.js';
@@ -37,12 +41,25 @@ export class WorkspaceCommands {
       const { commandId } = request;
       return refuse('COMMAND_ID_REUSED', { commandId, stream }, { commandId, stream: elsewhere }) as CommandOutcome;
     }
-    return this.streams.settle(stream, () => this.attempt(request, stream, digest));
+    let mayBeBehind = true;
+    return this.streams.settle(stream, async () => {
+      const recalled = this.streams.recalled(request.workspaceId);
+      if (mayBeBehind && recalled.history.length > 0) {
+        mayBeBehind = false;
+        const outcome = await this.attempt(request, stream, digest, recalled);
+        if (outcome.kind === 'accepted') return outcome;
+      }
+      return this.attempt(request, stream, digest, await this.streams.workspace(request.workspaceId));
+    });
   }
 
-  private async attempt(request: CommandRequest, stream: string, digest: string): Promise<CommandOutcome> {
+  private async attempt(
+    request: CommandRequest,
+    stream: string,
+    digest: string,
+    { state, history }: LoadedWorkspace,
+  ): Promise<CommandOutcome> {
     const { commandId, principal } = request;
-    const { state, history } = await this.streams.workspace(request.workspaceId);
     const before = answeredBefore(collectAnswers(history), commandId, digest);
     if (before.kind === 'refused') return before;
     if (before.kind === 'repeated') {

@@ -7,7 +7,7 @@
  *  4. An override is an operator's word and no evidence: the host is told to let go of what it may have all the same.
  */
 import { type HostMessage, subjects, type Work } from '@vw/contracts';
-import type { CommandId, Epoch, HostId, WorkspaceId } from '@vw/domain';
+import type { CommandId, Epoch, HostId, WorkspaceId, WorkspaceState } from '@vw/domain';
 import type { EventStore, Position } from '@vw/event-store';
 import type { Bus } from '@vw/messaging';
 import type { Clock, Ids, Logger, Timers } from '@vw/runtime';
@@ -64,21 +64,19 @@ export class Dispatcher {
   /** Runs until the signal aborts, and resolves when every pursuit has ended. */
   async run(signal: AbortSignal): Promise<void> {
     const { workspaceIds, position } = this.intents.open();
-    for (const workspaceId of workspaceIds) await this.follow(workspaceId, signal);
+    for (const workspaceId of workspaceIds) this.follow((await this.streams.workspace(workspaceId)).state, signal);
     for await (const item of this.store.subscribeAll(position, signal)) {
       if (item.kind !== 'event' || !item.event.stream.startsWith('workspace-')) continue;
       const workspaceId = item.event.stream.slice('workspace-'.length) as WorkspaceId;
       if (item.event.type === 'OperatorOverrode') await this.dismiss(workspaceId, item.event.revision);
-      await this.follow(workspaceId, signal);
+      this.follow((await this.streams.reached(item.event)).state, signal);
     }
     for (const { ended } of this.pursuits.values()) ended.abort();
     await Promise.all(this.running);
   }
 
-  /** Brings the pursuit of one workspace in line with what its stream says now. Sends nothing itself: that may fail, and is then tried again. */
-  private async follow(workspaceId: WorkspaceId, signal: AbortSignal): Promise<void> {
-    const { state } = await this.streams.workspace(workspaceId);
-    const { intent } = state;
+  /** Brings the pursuit of one workspace in line with what its stream says. Sends nothing itself: that may fail, and is then tried again. */
+  private follow({ workspaceId, intent }: WorkspaceState, signal: AbortSignal): void {
     let pursuit = this.pursuits.get(workspaceId);
     if (pursuit !== undefined && (intent.kind === 'none' || intent.requestId !== pursuit.requestId)) {
       pursuit.ended.abort();
