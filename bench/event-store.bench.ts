@@ -5,15 +5,14 @@
  *
  * Not measured: the HTTP way in, deciders and schemas.
  */
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { join } from 'node:path';
 import type { EventStore, ExpectedRevision } from '@vw/event-store';
 import { openEmbeddedStore, START } from '@vw/event-store';
 import { systemClock, systemIds } from '@vw/runtime';
-import type { RawData, RawResult, RawSlice } from './event-store.raw.js';
+import { openRaw } from './raw-commits.js';
+import type { RawResult } from './raw-commits.worker.js';
 import type { BenchRow } from './row.js';
 
 const CLIENTS = 64;
@@ -26,22 +25,21 @@ const REPLAYS = 5;
 const DATA_BYTES = 350;
 const METADATA_BYTES = 100;
 
-const rawEntry = new URL(`./event-store.raw${extname(new URL(import.meta.url).pathname)}`, import.meta.url);
-
 export async function bench(): Promise<BenchRow[]> {
   const folder = await mkdtemp(join(tmpdir(), 'event-store-bench-'));
-  const raw = await openRaw(join(folder, 'raw.db'));
+  const size = { dataBytes: DATA_BYTES, metadataBytes: METADATA_BYTES };
+  const raw = await openRaw({ file: join(folder, 'raw.db'), groupSize: CLIENTS, ...size });
   const store = await openEmbeddedStore({ file: join(folder, 'own.db'), clock: systemClock });
   try {
     const slices: { readonly raw: RawResult; readonly ownSeconds: number }[] = [];
     while (slices.length < WARMING_SLICES + SLICES) {
       // Who comes second finds a busier disk: they change places.
       if (slices.length % 2 === 0) {
-        const first = await rawSlice(raw);
+        const first = await raw.commit(EVENTS_PER_CLIENT_AND_SLICE);
         slices.push({ raw: first, ownSeconds: await ownSlice(store, slices.length) });
       } else {
         const ownSeconds = await ownSlice(store, slices.length);
-        slices.push({ raw: await rawSlice(raw), ownSeconds });
+        slices.push({ raw: await raw.commit(EVENTS_PER_CLIENT_AND_SLICE), ownSeconds });
       }
     }
     const counted = slices.slice(WARMING_SLICES);
@@ -57,7 +55,7 @@ export async function bench(): Promise<BenchRow[]> {
     });
   } finally {
     await store.close();
-    await raw.terminate();
+    await raw.close();
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -106,20 +104,6 @@ function rows({ ratios, appends, baselines, fsyncs, replays }: Measured): BenchR
       detail: `readAll of ${(WARMING_SLICES + SLICES) * SLICE_EVENTS} events, every checksum verified; ${bytes}; median of ${REPLAYS}`,
     },
   ];
-}
-
-async function openRaw(file: string): Promise<Worker> {
-  const store = await openEmbeddedStore({ file, clock: systemClock });
-  await store.close();
-  const workerData: RawData = { file, groupSize: CLIENTS, dataBytes: DATA_BYTES, metadataBytes: METADATA_BYTES };
-  return new Worker(rawEntry, { workerData, execArgv: [] });
-}
-
-async function rawSlice(raw: Worker): Promise<RawResult> {
-  const slice: RawSlice = { groups: EVENTS_PER_CLIENT_AND_SLICE, ids: freshIds() };
-  raw.postMessage(slice, []);
-  const [result] = (await once(raw, 'message')) as [RawResult];
-  return result;
 }
 
 async function ownSlice(store: EventStore, slice: number): Promise<number> {

@@ -1,5 +1,5 @@
 /**
- * The yardstick of the event store's append figure: SQLite alone, in a worker thread as the store's writer is, putting groups
+ * The yardstick of what is made durable: SQLite alone, in a worker thread as the store's writer is, putting groups
  * of rows of the same size into the same tables under the same durability, with nothing decided and nobody answered.
  *
  * Node loads this file as it stands, from the sources or from `dist/`: it imports nothing of ours but types.
