@@ -76,7 +76,9 @@ export async function canBreakDisks(): Promise<boolean> {
 
 /** A disk that the kernel makes read-only under those who have files open on it, as it does when a disk fails. */
 export async function breakableDisk(): Promise<{ readonly folder: string; turnReadOnly(): Promise<void> }> {
-  const image = join(await mkdtemp(join(tmpdir(), 'vw-image-')), 'disk');
+  const holder = await mkdtemp(join(tmpdir(), 'vw-image-'));
+  onTestFinished(() => rm(holder, { recursive: true, force: true }));
+  const image = join(holder, 'disk');
   await writeFile(image, '');
   await truncate(image, 64 << 20);
   await run('mkfs.ext4', ['-q', '-F', image]);
