@@ -1,5 +1,8 @@
 /** How the service begins and ends as a process: one Ctrl-C lets it finish, and what is taken already is said in one sentence. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { until } from '../support/api.js';
 import { type RunningService, startService } from '../support/service-process.js';
 import { temporaryFolder } from '../support/temporary.js';
 
@@ -31,4 +34,17 @@ it('says which port is taken, and what names another', async () => {
 
 it('says that another instance runs on the same data', async () => {
   await expect(startService(data, simulated)).rejects.toThrow('is in use: another instance runs on this data');
+});
+
+it('keeps nothing of an image that was arriving when it was killed', async () => {
+  const uploads = join(data, 'uploads');
+  const half = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(100_000)) });
+  const headers = { 'content-type': 'application/octet-stream' };
+  const sending: RequestInit = { method: 'POST', headers, body: half, duplex: 'half' };
+  const cutOff = expect(fetch(`${service.api.url}/v1/images?name=half`, sending)).rejects.toThrow();
+  await until(5000, 'it arrives', async () => (await readdir(uploads)).at(0));
+  await service.kill();
+  await cutOff;
+  service = await startService(data, simulated);
+  expect(await readdir(uploads)).toEqual([]);
 });

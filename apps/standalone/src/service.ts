@@ -3,7 +3,7 @@
  * else, because its lock is what makes a second instance on the same data impossible.
  */
 import { constants, existsSync } from 'node:fs';
-import { access, mkdir, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { createHostAgent, type HostAgent } from '../../host-agent/src/index.js';
 import { createHttpServer, defaultLedgerTiming, defaultPolicy, Ledger } from '../../ledger/src/index.js';
@@ -65,6 +65,8 @@ export async function openService(
     await makeFolders(at.root, at.uploads);
     const store = await openEmbeddedStore({ file: at.log, clock, logger });
     closing.push(() => store.close());
+    // What a killed instance was receiving is nobody's: its senders were cut off with it.
+    for (const name of await readdir(at.uploads)) await rm(join(at.uploads, name), { recursive: true, force: true });
     const bus = await openInProcessBus({ file: at.bus, clock, timers, logger });
     closing.push(() => bus.close());
     const images = await openDirectoryRepository({ directory: at.images, clock, logger });
