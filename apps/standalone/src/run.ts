@@ -25,8 +25,10 @@ export async function run(args: readonly string[], environment: NodeJS.ProcessEn
     const settings = loadSettings(table, environment);
     const logger = createLogger(settings.logLevel);
     const service = await openService(settings, logger, (step) => process.stderr.write(`${step} …\n`));
+    // Listened for before the greeting: whoever waits for that may send one at once.
+    const ended = untilSignal(service);
     say(greeting(service));
-    return await untilSignal(service);
+    return await ended;
   } catch (error) {
     if (error instanceof ConfigurationError) return complain(error.message, usage);
     if (error instanceof StoreInUse)
