@@ -202,6 +202,11 @@ describe('what is not well said', () => {
     expect({ status: said.status, reason: said.body.reason }).toEqual({ status: 413, reason: 'TOO_LARGE' });
   });
 
+  it('is not taken for an image without a byte', async () => {
+    const said = await api.post<Problem>('/v1/images?name=empty', '', { type: 'application/octet-stream' });
+    expect({ status: said.status, reason: said.body.reason }).toEqual({ status: 422, reason: 'INVALID' });
+  });
+
   it('is not taken from a web page, or under a name that is not ours', async () => {
     const page = await fetch(`${api.url}/v1/locks`, { headers: { origin: 'https://example.org' } });
     expect(page.status).toBe(403);

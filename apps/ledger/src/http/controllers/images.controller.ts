@@ -1,6 +1,6 @@
 /** `/v1/images`: the pool. An image arrives as the bytes of the request, streamed to disk and never held in memory. */
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -60,6 +60,7 @@ export class ImagesController {
       const file = join(folder, 'image');
       await receive(body, file);
       const { name, kind = 'auto', architecture = 'x86' } = query;
+      if ((await stat(file)).size === 0) throw problem(422, 'INVALID', `The image ${name} has no bytes`);
       const kernel = await isMultibootKernel(file);
       if (kind === 'kernel' && !kernel) {
         throw problem(
