@@ -46,9 +46,9 @@ describe('a service that is killed', () => {
       const trial = new Trial(folder, hypervisor);
       try {
         for (let n = 1; n <= kills; n += 1) {
-        await trial.kill();
-        if (n % tellEvery === 0) process.stdout.write(`${n} of ${kills} kills on ${hypervisor}\n`);
-      }
+          await trial.kill();
+          if (n % tellEvery === 0) process.stdout.write(`${n} of ${kills} kills on ${hypervisor}\n`);
+        }
         await trial.end();
       } catch (cause) {
         throw new Error(`VW_TEST_SEED=${seed} on ${hypervisor}: ${trial.story()}`, { cause });
