@@ -10,6 +10,9 @@ import { countdown } from './time.js';
 /** For one answer. Uploads and event streams take as long as they take. */
 const ANSWER_LIMIT_MS = 30_000;
 
+/** Far above the largest page; without a bound an answer without an end would be kept until memory is full. */
+const LONGEST_ANSWER_BYTES = 64 * 1024 * 1024;
+
 /** How the codes of the HTTP parser begin. */
 const NOT_HTTP = 'HPE_';
 
@@ -45,25 +48,25 @@ export class Client {
   }
 
   async page<Item>(path: string, query: Query): Promise<Page<Item>> {
-    return await this.#json<Page<Item>>('items', 'GET', path, { query });
+    return await this.#json<Page<Item>>((found) => isPage(found, query['cursor']), 'GET', path, { query });
   }
 
   /** One view; `member` is a name it must have to be believed. */
   async view<View extends object>(member: keyof View & string, path: string, query: Query = {}): Promise<View> {
-    return await this.#json<View>(member, 'GET', path, { query });
+    return await this.#json<View>(has(member), 'GET', path, { query });
   }
 
   /** A view in another notation than JSON. */
   async document(path: string, mediaType: string, query: Query): Promise<string> {
     return await this.#ask('GET', path, { query, headers: { accept: mediaType } }, async (response) => {
       if (!mediaTypeOf(response).startsWith(mediaType)) throw await this.#foreign(response);
-      return await response.text();
+      return await textOf(response);
     });
   }
 
   async command(workspaceId: string, verb: CommandVerb, body: object, commandId: string): Promise<CommandAnswer> {
     return await this.#json<CommandAnswer>(
-      'outcome',
+      has('outcome'),
       'POST',
       `v1/workspaces/${encodeURIComponent(workspaceId)}/${verb}`,
       {
@@ -80,7 +83,7 @@ export class Client {
     query: Query,
     commandId: string,
   ): Promise<CommandAnswer> {
-    return await this.#json<CommandAnswer>('outcome', 'POST', 'v1/workspaces', {
+    return await this.#json<CommandAnswer>(has('outcome'), 'POST', 'v1/workspaces', {
       query,
       headers: { 'content-type': mediaType },
       body: description,
@@ -90,7 +93,7 @@ export class Client {
 
   /** Streams an image up; nothing of it is held in memory. */
   async addImage(bytes: AsyncIterable<Uint8Array>, query: Query, commandId: string): Promise<AddedImage> {
-    return await this.#json<AddedImage>('imageId', 'POST', 'v1/images', {
+    return await this.#json<AddedImage>(has('imageId'), 'POST', 'v1/images', {
       query,
       headers: { 'content-type': 'application/octet-stream' },
       body: ReadableStream.from<Uint8Array>(bytes),
@@ -116,7 +119,7 @@ export class Client {
   }
 
   async #json<Shape extends object>(
-    member: keyof Shape & string,
+    isShape: (found: object) => boolean,
     method: string,
     path: string,
     asking: Asking,
@@ -124,7 +127,7 @@ export class Client {
     const headers = { accept: 'application/json', ...asking.headers };
     return await this.#ask(method, path, { ...asking, headers }, async (response) => {
       const found = await jsonOf(response);
-      if (typeof found !== 'object' || found === null || !(member in found)) throw await this.#foreign(response);
+      if (!isObject(found) || !isShape(found)) throw await this.#foreign(response);
       return found as Shape;
     });
   }
@@ -213,12 +216,34 @@ export class Client {
 /** @throws nothing: what cannot be parsed is undefined, since then it is no ledger that speaks. */
 async function jsonOf(response: Response): Promise<unknown> {
   if (!/^application\/(problem\+)?json\b/.test(mediaTypeOf(response))) return undefined;
-  const text = await response.text();
   try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+    return JSON.parse(await textOf(response));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
   }
+}
+
+/** @throws an error with a code, when there is no end to it */
+async function textOf(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length;
+    if (bytes > LONGEST_ANSWER_BYTES) throw Object.assign(new Error('the answer has no end'), { code: 'TOO_LONG' });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+const isObject = (found: unknown): found is object => typeof found === 'object' && found !== null;
+
+const has = (member: string) => (found: object) => member in found;
+
+/** A page that leads back to itself would be read for ever. */
+function isPage(found: Partial<Page<unknown>>, cursor: Query[string]): boolean {
+  const { items, nextCursor } = found;
+  return Array.isArray(items) && items.every(isObject) && (nextCursor === undefined || nextCursor !== cursor);
 }
 
 /** A header's text in UTF-8, in the one byte a character that HTTP libraries take. */

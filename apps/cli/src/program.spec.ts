@@ -161,6 +161,32 @@ describe('vw', () => {
     expect(err).toContain('does not speak HTTP');
   });
 
+  it.each([
+    ['ls', '/v1/workspaces', { items: 5 }],
+    ['hosts', '/v1/hosts', { items: [null] }],
+    ['history', '/v1/workspaces/w1/history', { items: [], nextCursor: 'again' }],
+  ])('does not believe a page for %s that no ledger gives', async (verb, path, page) => {
+    ledger.on(`GET ${path}`, answers(200, page));
+    const { code, err } = await vw({ url: ledger.url }, verb, ...(verb === 'history' ? ['w1', '--all'] : []));
+    expect(code).toBe(5);
+    expect(err).toContain('is not a ledger');
+  });
+
+  it('gives up an answer that has no end', async () => {
+    const spaces = Buffer.alloc(1024 * 1024, ' ');
+    ledger.on('GET /v1/hosts', (_asked, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      const fill = () => {
+        while (!response.destroyed && response.write(spaces));
+      };
+      response.on('drain', fill);
+      fill();
+    });
+    const { code, err } = await vw({ url: ledger.url }, 'hosts');
+    expect(code).toBe(5);
+    expect(err).toContain('the connection gave no whole answer (TOO_LONG)');
+  });
+
   it('names the command id when nobody can know whether the command was taken', async () => {
     ledger.on('POST /v1/workspaces/w1/retire', (_asked, response) => response.destroy());
     const { code, err } = await vw({ url: ledger.url }, 'retire', 'w1', '--reason', 'old', '--command-id', 'mine');

@@ -11,6 +11,7 @@ import { addReadingCommands } from './commands/reading.js';
 import { addWatchCommand } from './commands/watch.js';
 import { exitCodes, Failure, UsageFailure } from './failures.js';
 import { interruption, type Io, ReaderGone } from './io.js';
+import { printableLines } from './output/text.js';
 import { DEFAULT_URL, performWith } from './session.js';
 import { version } from './version.js';
 
@@ -98,7 +99,7 @@ async function tell(failure: unknown, argv: readonly string[], help: readonly st
     );
     return exitCodes.bug;
   }
-  const told = argv.includes('--json') ? JSON.stringify(known.document()) : known.sentence();
+  const told = argv.includes('--json') ? JSON.stringify(known.document()) : printableLines(known.sentence());
   await io.stderr.write(`${told}\n`).catch(() => undefined);
   return known.exitCode;
 }

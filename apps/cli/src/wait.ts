@@ -47,9 +47,8 @@ export async function awaitOutcome(
   const failure = failureOf(operation, verb, label, limitSeconds);
   const { output } = session;
   if (!failure || output.json) {
-    await output.answer(
-      { ...answer, operation },
-      () => `${label} ${accomplished[verb]} on ${operation.hostId} in ${elapsed(spent())}`,
+    await output.answer({ ...answer, operation }, () =>
+      printable(`${label} ${accomplished[verb]} on ${operation.hostId} in ${elapsed(spent())}`),
     );
   }
   await tellNotices(session, answer);
@@ -119,10 +118,7 @@ function failureOf(
       );
     case 'failed': {
       const { class: failureClass, reason } = operation.failure ?? { class: 'unknown', reason: 'no reason was given' };
-      return new OperationFailure(
-        operation,
-        `${verb} of ${label} on ${operation.hostId}: ${failureClass}: ${printable(reason)}`,
-      );
+      return new OperationFailure(operation, `${verb} of ${label} on ${operation.hostId}: ${failureClass}: ${reason}`);
     }
   }
 }

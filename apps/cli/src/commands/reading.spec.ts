@@ -1,6 +1,6 @@
 import type { EventView, HostView, LockView, WorkspaceView } from '@vw/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { answers, operation, type StandIn, standIn, workspace } from '../testing/ledger.js';
+import { answers, operation, refuses, type StandIn, standIn, workspace } from '../testing/ledger.js';
 import { vw } from '../testing/terminal.js';
 
 const ESCAPE = '\u001b';
@@ -80,6 +80,21 @@ describe('reading', () => {
     ledger.workspaces = [workspace({ name: `x${ESCAPE}[2Jy` })];
     for (const argv of [['ls'], ['show', 'w1']]) {
       expect((await vw({ url: ledger.url }, ...argv)).out).toContain('x\\u001b[2Jy');
+    }
+  });
+
+  it('shows nothing that a terminal would obey, whatever a ledger says', async () => {
+    const evil = `${ESCAPE}]0;title\u0007\u009b2J\r\nx`;
+    const told = { workspaceId: 'w1', commandId: evil, revision: evil as never, position: 1, notices: [evil] };
+    ledger.workspaces = [workspace({ state: evil as never, createdAt: evil, revision: evil as never })];
+    ledger.on('POST /v1/workspaces/w1/retire', answers(200, { ...told, outcome: 'accepted' }));
+    ledger.on('POST /v1/workspaces/w1/renew', refuses({ status: 409, reason: evil, detail: evil }));
+    ledger.on('GET /v1/locks', answers(200, { items: [], position: 0, nextCursor: evil }));
+    for (const argv of [['show', 'w1'], ['retire', 'w1', '--reason', 'old'], ['renew', 'w1'], ['locks']]) {
+      const { out, err } = await vw({ url: ledger.url }, ...argv);
+      expect(out + err).toContain('\\u001b]0;title\\u0007\\u009b2J\\u000d');
+      // oxlint-disable-next-line no-control-regex -- they are what is looked for
+      expect(out + err).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
     }
   });
 

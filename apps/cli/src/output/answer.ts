@@ -1,6 +1,7 @@
 /** What a command came to, in words, and what people commonly do next. */
 import type { CommandAnswer, CommandVerb } from '@vw/contracts';
 import type { Session } from '../session.js';
+import { printable } from './text.js';
 
 type Verb = CommandVerb | 'create';
 
@@ -43,7 +44,7 @@ const nextCommand: { readonly [verb in Verb]?: string } = {
 
 /** Prints the answer to a command; `label` is what the caller named the workspace. */
 export async function tellAnswer(session: Session, verb: Verb, label: string, answer: CommandAnswer): Promise<void> {
-  await session.output.answer(answer, () => sentence(verb, label, answer));
+  await session.output.answer(answer, () => printable(sentence(verb, label, answer)));
   await tellNotices(session, answer);
   if (answer.requestId === undefined) await hintNext(session, verb, label);
   else await session.output.hint(`vw ops ${label} (or give --wait)`);

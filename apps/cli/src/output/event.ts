@@ -18,6 +18,6 @@ export function factsOf(event: EventView): string {
 }
 
 export function eventLine(output: Output, event: EventView): string {
-  const when = output.paint('dim', event.recordedAt);
+  const when = output.paint('dim', printable(event.recordedAt));
   return `${when}  ${printable(event.stream)}  ${output.paint('bold', printable(event.type))}  ${factsOf(event)}`.trimEnd();
 }

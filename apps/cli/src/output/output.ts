@@ -5,6 +5,7 @@
 import { styleText } from 'node:util';
 import type { Io, Sink } from '../io.js';
 import { Progress } from './progress.js';
+import { printable, printableLines } from './text.js';
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow';
 export type Paint = (style: Style, text: string) => string;
@@ -44,7 +45,7 @@ export class Output {
 
   /** Something a person should know besides. Programs find it in the document. */
   async note(text: string): Promise<void> {
-    if (!this.json) await this.#io.stderr.write(`${text}\n`);
+    if (!this.json) await this.#io.stderr.write(`${printableLines(text)}\n`);
   }
 
   /** The natural next step, for a person at a terminal. */
@@ -52,7 +53,7 @@ export class Output {
     if (this.json || !this.#io.stderr.isTty || !this.#io.stdout.isTty) return;
     // What was found by `npx vw` is found so again; a bare `vw` may be nowhere in PATH.
     const found = this.#io.env['npm_command'] === 'exec' ? 'npx ' : '';
-    await this.#io.stderr.write(`next: ${found}${text}\n`);
+    await this.#io.stderr.write(`next: ${found}${printable(text)}\n`);
   }
 
   progress(): Progress {

@@ -1,5 +1,6 @@
 /** One line that tells how far something is: rewritten in place on a terminal, otherwise a line for each step and none for each second. */
 import type { Sink } from '../io.js';
+import { printable } from './text.js';
 
 const CLEAR_LINE = '\r\u001b[2K';
 
@@ -13,7 +14,8 @@ export class Progress {
   }
 
   /** `measure` changes all the time and belongs to the step: seconds, bytes. */
-  async show(step: string, measure: string): Promise<void> {
+  async show(what: string, measure: string): Promise<void> {
+    const step = printable(what);
     if (this.#sink.isTty) {
       this.#shown = true;
       await this.#sink.write(CLEAR_LINE + `${step} ${measure}`.slice(0, this.#sink.columns - 1));

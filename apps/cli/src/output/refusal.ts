@@ -35,7 +35,7 @@ export function explain({ reason, detail, asked, found, problems = [] }: Problem
   const sentence = fill(sentences[reason], { ...asked, ...found }) ?? detail;
   const messages = problems.map(({ message }) => message).filter((message) => !sentence.includes(message));
   const faults = problems.length > 1 ? messages : [];
-  return [`${reason}: ${printable(sentence)}`, ...faults.map(printable)].join('\n  ');
+  return [`${reason}: ${sentence}`, ...faults].map(printable).join('\n  ');
 }
 
 /** The template with its facts put in; nothing when one is missing. */

@@ -23,15 +23,17 @@ export function styleOf(workspace: WorkspaceView): Style | undefined {
   return workspace.state === 'running' ? 'green' : undefined;
 }
 
+/** What it is called, what it is, and how that looks. */
+type Fact = readonly [name: string, value: string, style?: Style];
+
 /** Everything about one workspace, a fact in a line. */
 export function portrait(output: Output, workspace: WorkspaceView, nowMs: number): string {
   const at = (instant: string) => `${instant} (${distance(instant, nowMs)})`;
-  const style = styleOf(workspace);
-  const facts: [string, string][] = [
+  const facts: Fact[] = [
     ['id', workspace.workspaceId],
-    ['name', output.paint('bold', printable(workspace.name))],
-    ['state', style ? output.paint(style, stateOf(workspace)) : stateOf(workspace)],
-    ['owner', printable(workspace.owner)],
+    ['name', workspace.name, 'bold'],
+    ['state', stateOf(workspace), styleOf(workspace)],
+    ['owner', workspace.owner],
     ['lock', lockOf(workspace, at)],
     ['placement', placementOf(workspace)],
     ['power', powerOf(workspace, at)],
@@ -40,17 +42,17 @@ export function portrait(output: Output, workspace: WorkspaceView, nowMs: number
     ['image', imageOf(workspace)],
     ...(workspace.clonedFrom
       ? [
-          ['cloned from', `${workspace.clonedFrom.workspaceId} at revision ${workspace.clonedFrom.revision}`] as [
-            string,
-            string,
-          ],
+          [
+            'cloned from',
+            `${workspace.clonedFrom.workspaceId} at revision ${workspace.clonedFrom.revision}`,
+          ] satisfies Fact,
         ]
       : []),
     ['created', at(workspace.createdAt)],
     ['updated', at(workspace.updatedAt)],
     ['expires', workspace.expiresAt === null ? 'never' : at(workspace.expiresAt)],
     ['revision', `${workspace.revision}, at position ${workspace.position}`],
-    ['reference', printable(workspace.reference.uri)],
+    ['reference', workspace.reference.uri],
   ];
   const width = Math.max(...facts.map(([name]) => name.length));
   const description = stringify(workspace.description)
@@ -58,7 +60,10 @@ export function portrait(output: Output, workspace: WorkspaceView, nowMs: number
     .split('\n')
     .map((line) => `  ${printable(line)}`);
   return [
-    ...facts.map(([name, value]) => `${output.paint('dim', name.padEnd(width))}  ${value}`),
+    ...facts.map(([name, value, style]) => {
+      const text = printable(value);
+      return `${output.paint('dim', name.padEnd(width))}  ${style ? output.paint(style, text) : text}`;
+    }),
     output.paint('dim', 'description'),
     ...description,
   ].join('\n');
@@ -68,13 +73,13 @@ type At = (instant: string) => string;
 
 function lockOf({ lock }: WorkspaceView, at: At): string {
   if (lock.kind === 'free') return lock.lastEpoch > 0 ? `free since epoch ${lock.lastEpoch}` : 'free';
-  return `held by ${printable(lock.holder)} at epoch ${lock.epoch} until ${at(lock.leaseUntil)}`;
+  return `held by ${lock.holder} at epoch ${lock.epoch} until ${at(lock.leaseUntil)}`;
 }
 
 function placementOf({ placement }: WorkspaceView): string {
   return placement.kind === 'none'
     ? 'on no host'
-    : `${placement.kind} on ${printable(placement.hostId)} at epoch ${placement.epoch}`;
+    : `${placement.kind} on ${placement.hostId} at epoch ${placement.epoch}`;
 }
 
 function powerOf({ power }: WorkspaceView, at: At): string {
@@ -84,7 +89,7 @@ function powerOf({ power }: WorkspaceView, at: At): string {
     case 'serialised': {
       const { digest, sizeBytes, vmmType, vmmVersion } = power.hotImage;
       const guest = power.guest === 'in-memory' ? ', guest still in memory' : '';
-      return `serialised: hot image ${shortDigest(digest)} of ${size(sizeBytes)} for ${printable(`${vmmType} ${vmmVersion}`)}${guest}`;
+      return `serialised: hot image ${shortDigest(digest)} of ${size(sizeBytes)} for ${vmmType} ${vmmVersion}${guest}`;
     }
     default:
       return power.kind;
@@ -96,9 +101,9 @@ function integrityOf({ integrity }: WorkspaceView): string {
     case 'ok':
       return 'ok';
     case 'suspect':
-      return `suspect: ${printable(integrity.cause)}`;
+      return `suspect: ${integrity.cause}`;
     case 'corrupted':
-      return `corrupted, as ${printable(integrity.attempted)} showed: ${printable(integrity.evidence)}`;
+      return `corrupted, as ${integrity.attempted} showed: ${integrity.evidence}`;
   }
 }
 
@@ -106,9 +111,9 @@ function intentOf({ intent }: WorkspaceView, at: At): string {
   // The view's union is told apart by its members: every other kind has a request.
   if (!('requestId' in intent)) return 'none';
   const cancel = intent.cancelRequested ? ', asked to cancel' : '';
-  return `${intent.kind} on ${printable(intent.hostId)} since ${at(intent.since)}, until ${at(intent.deadline)}${cancel}`;
+  return `${intent.kind} on ${intent.hostId} since ${at(intent.since)}, until ${at(intent.deadline)}${cancel}`;
 }
 
 function imageOf({ image }: WorkspaceView): string {
-  return image ? `${printable(image.name)} (${image.kind}, ${shortDigest(image.digest)})` : 'none yet';
+  return image ? `${image.name} (${image.kind}, ${shortDigest(image.digest)})` : 'none yet';
 }
