@@ -10,21 +10,26 @@ export type Id = string;
 export type Digest = string;
 
 /**
- * Milliseconds since the Unix epoch, UTC.
+ * Milliseconds since the Unix epoch, UTC; the latest is the last that a Date can hold (ECMA-262, time values).
  * @asType integer
  * @minimum 0
+ * @maximum 8640000000000000
  */
 export type Instant = number;
 
 /**
+ * Whole as JSON numbers are read: up to 2^53 - 1.
  * @asType integer
  * @minimum 1
+ * @maximum 9007199254740991
  */
 export type Epoch = number;
 
 /**
+ * Whole as JSON numbers are read: up to 2^53 - 1.
  * @asType integer
  * @minimum 0
+ * @maximum 9007199254740991
  */
 export type Count = number;
 
