@@ -44,17 +44,16 @@ export const operationsView: View<Operations> = {
       details TEXT NOT NULL
     ) STRICT;
     CREATE INDEX operations_open ON operations (workspaceId) WHERE status = 'open';`,
-  // Nearly all are done, and a page of those is found without an index. Every index ends in the position, the row's key.
+  // Nearly all are done, and a page of those is found without an index; a query for others repeats the index's condition, or SQLite
+  // does not see that it holds. Every index ends in the position, the row's key.
   indexes: `CREATE INDEX IF NOT EXISTS operations_not_done ON operations (status) WHERE status <> 'done';`,
   canonical: `SELECT ${columns.join(', ')} FROM operations ORDER BY position`,
   json: ['details'],
   open: (db) => new Operations(db),
 };
 
-/** An operation in memory, as it is by now. */
-interface Touched {
-  operation: OperationRow;
-}
+/** An operation in memory, changed in place: a new one for every outcome would be a twentieth of a replay. */
+type Touched = { -readonly [Field in keyof OperationRow]: OperationRow[Field] };
 
 export class Operations implements ReadModel {
   readonly #db: Db;
@@ -86,17 +85,16 @@ export class Operations implements ReadModel {
     const change = operationChange(event);
     if (change === undefined) return;
     if (change.kind === 'opened') {
-      const touched = { operation: change.operation };
-      this.#opened.push(touched);
-      this.#latest.set(event.stream, touched);
+      this.#opened.push(change.operation);
+      this.#latest.set(event.stream, change.operation);
       return;
     }
     const touched = this.#find(event, change.requestId);
-    if (touched !== undefined) touched.operation = { ...touched.operation, ...change.to };
+    if (touched !== undefined) Object.assign(touched, change.to);
   }
 
   write(): void {
-    for (const touched of [this.#continued, this.#opened]) for (const { operation } of touched) this.#add(operation);
+    for (const touched of [this.#continued, this.#opened]) for (const operation of touched) this.#add(operation);
     this.#rows.write();
     this.forget();
   }
@@ -150,33 +148,30 @@ export class Operations implements ReadModel {
   /** The operation while it is under way. The first ending stands: what comes after it finds nothing. */
   #find({ stream, id }: DecodedWorkspaceEvent, requestId: string): Touched | undefined {
     const latest = this.#latest.get(stream);
-    if (latest !== undefined) {
-      const { operation } = latest;
-      return operation.requestId === requestId && operation.status === 'open' ? latest : undefined;
-    }
+    if (latest !== undefined) return latest.requestId === requestId && latest.status === 'open' ? latest : undefined;
     const stored = this.#open.get(id, requestId);
     if (stored === undefined) return undefined;
-    const touched = { operation: operationRow(stored) };
+    const touched = operationRow(stored);
     this.#continued.push(touched);
     this.#latest.set(stream, touched);
     return touched;
   }
 
-  #add({ position, workspaceId, status, ...rest }: OperationRow): void {
+  #add(operation: OperationRow): void {
     const details: Details = [
-      rest.requestId,
-      rest.kind,
-      rest.hostId,
-      rest.epoch,
-      rest.requestedAt,
-      rest.deadline,
-      rest.cancelRequested,
-      rest.finishedAt,
-      rest.outcome,
-      rest.failure,
-      rest.revision,
+      operation.requestId,
+      operation.kind,
+      operation.hostId,
+      operation.epoch,
+      operation.requestedAt,
+      operation.deadline,
+      operation.cancelRequested,
+      operation.finishedAt,
+      operation.outcome,
+      operation.failure,
+      operation.revision,
     ];
-    this.#rows.add(position, workspaceId, status, JSON.stringify(details));
+    this.#rows.add(operation.position, operation.workspaceId, operation.status, JSON.stringify(details));
   }
 }
 
