@@ -111,8 +111,7 @@ const NAMES = 20_000;
  */
 export class LogDecoder {
   readonly #names = new Map<string, StreamName>();
-  #lastBytes: Uint8Array | undefined;
-  #lastMetadata: EventMetadata | undefined;
+  #last: { readonly stream: string; readonly bytes: Uint8Array; readonly metadata: EventMetadata } | undefined;
 
   /**
    * @throws UndecodableEvent when the stream is one of ours and the event is of an unknown type, of a newer shape, or no JSON
@@ -122,7 +121,7 @@ export class LogDecoder {
     const { category, id, stream } = this.#nameOf(recorded.stream);
     if (category === 'foreign') return { category, stream, revision, position };
     if (!categories[category].has(type)) throw new UndecodableEvent(recorded, `no ${category} event has this type`);
-    const metadata = this.#metadataOf(recorded);
+    const metadata = this.#metadataOf(recorded, stream);
     const event = { type, data: parse(recorded, recorded.data) };
     return { category, id, stream, eventId: recorded.id, event, metadata, revision, position } as KnownEvent;
   }
@@ -137,11 +136,9 @@ export class LogDecoder {
     return name;
   }
 
-  #metadataOf(recorded: RecordedEvent): EventMetadata {
+  #metadataOf(recorded: RecordedEvent, stream: string): EventMetadata {
     const bytes = recorded.metadata;
-    if (this.#lastMetadata !== undefined && this.#lastBytes !== undefined && same(bytes, this.#lastBytes)) {
-      return this.#lastMetadata;
-    }
+    if (this.#last?.stream === stream && same(bytes, this.#last.bytes)) return this.#last.metadata;
     const metadata = parse<EventMetadata>(recorded, bytes);
     if (!(metadata.schemaVersion <= SCHEMA_VERSION)) {
       throw new UndecodableEvent(
@@ -149,8 +146,7 @@ export class LogDecoder {
         `its shape has version ${metadata.schemaVersion}, this program knows ${SCHEMA_VERSION}`,
       );
     }
-    this.#lastBytes = bytes;
-    this.#lastMetadata = metadata;
+    this.#last = { stream, bytes, metadata };
     return metadata;
   }
 }
