@@ -13,6 +13,7 @@ import { openEmbeddedStore, START } from '@vw/event-store';
 import { systemClock, systemIds } from '@vw/runtime';
 import { openRaw } from './raw-commits.js';
 import type { RawResult } from './raw-commits.worker.js';
+import { median } from './median.js';
 import type { BenchRow } from './row.js';
 
 const CLIENTS = 64;
@@ -138,8 +139,4 @@ async function secondsOf(work: () => Promise<unknown>): Promise<number> {
   const begun = systemClock.monotonic();
   await work();
   return (systemClock.monotonic() - begun) / 1000;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

@@ -14,6 +14,7 @@ import { buildHeartbeatGuest, createHypervisor, type GuestSpec, type Hypervisor 
 import { silentLogger, systemClock, systemIds, systemRandom, systemTimers } from '@vw/runtime';
 import { V86 } from 'v86';
 import { requireServer } from '../test/support/provisioned.js';
+import { median } from './median.js';
 import type { BenchRow } from './row.js';
 
 export type MeasuredVmm = 'v86' | 'qemu';
@@ -159,8 +160,4 @@ async function untilFirstHeartbeat(hypervisor: Hypervisor, directory: string): P
     patience.throwIfAborted();
     await systemTimers.sleep(1);
   }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
