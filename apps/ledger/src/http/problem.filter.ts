@@ -20,7 +20,9 @@ export class ProblemFilter implements ExceptionFilter {
   /** Also for what the router refuses before Nest hears of it: an address that cannot be decoded, or is too long. */
   answer(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const said = { ...this.problemOf(error).problem, instance: request.url };
-    if (said.status >= 500) this.logger.error({ err: error, url: request.url }, 'a request failed');
+    // A problem that a route itself gives, also a 5xx, is an answer; whoever can ask for it must not fill the log with it.
+    if (said.status >= 500 && !(error instanceof ProblemException))
+      this.logger.error({ err: error, url: request.url }, 'a request failed');
     if (reply.sent || reply.raw.headersSent) {
       reply.raw.destroy();
       return;

@@ -21,6 +21,8 @@ const expired = {
   ),
 };
 
+let complaints = 0;
+const logger = { ...silentLogger, error: () => (complaints += 1) };
 const closing = new AbortController();
 let app: Awaited<ReturnType<typeof createHttpServer>>;
 let url: string;
@@ -36,7 +38,7 @@ beforeAll(async () => {
       if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
     },
   };
-  const ledger = { ports: { logger: silentLogger, timers: systemTimers, store }, closing: closing.signal };
+  const ledger = { ports: { logger, timers: systemTimers, store }, closing: closing.signal };
   app = await createHttpServer(ledger as unknown as Ledger);
   await app.listen(0, '127.0.0.1');
   url = await app.getUrl();
@@ -76,6 +78,7 @@ it('takes 64 followers, refuses the next, and takes it once another has left', a
   const refused = await follow();
   expect(refused.status).toBe(503);
   expect(await refused.json()).toMatchObject({ reason: 'TOO_MANY_FOLLOWERS' });
+  expect(complaints).toBe(0);
 
   leaving.abort();
   await expect.poll(async () => (await follow()).status).toBe(200);
