@@ -50,7 +50,8 @@ test('the views are the fold of the log, whatever the batches, the restarts and 
         const stop = new AbortController();
         const running = views.run(stop.signal);
         const size = Math.ceil(count / pieces);
-        for (const end = from + count; from < end;) {
+        // A site where every step is refused makes a shorter log than was wished for.
+        for (const end = Math.min(from + count, events.length); from < end;) {
           const piece = events.slice(from, Math.min(from + size, end));
           store.publish(piece);
           from += piece.length;
