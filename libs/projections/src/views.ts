@@ -33,7 +33,7 @@ export interface HistoryRange {
   readonly limit: number;
 }
 
-const defaults: Limits = { batchEvents: 2000, cachedStates: 10_000 };
+const defaults: Limits = { batchEvents: 8000, cachedStates: 10_000 };
 
 /**
  * Opens the views where they were left. A file that is damaged, of another format, or of another log is deleted and starts from zero.
