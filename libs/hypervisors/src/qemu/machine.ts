@@ -293,6 +293,7 @@ export class QemuMachine implements Machine {
   #hear({ event, data }: QmpEvent): void {
     if (event === 'GUEST_PANICKED') this.#lastWord ??= { kind: 'crashed', detail: 'the guest panicked' };
     if (event !== 'SHUTDOWN') return;
+    void this.#seeOut();
     const reason = String(data?.['reason']);
     switch (reason) {
       case 'guest-shutdown':
@@ -304,6 +305,14 @@ export class QemuMachine implements Machine {
       default:
         this.#lastWord ??= { kind: 'vmm-died', detail: `QEMU ended: ${reason}` };
     }
+  }
+
+  /**
+   * After SHUTDOWN no guest is left and QEMU is on its way out. A question that reaches QEMU 7.2 on that way can make it wait for its own monitor
+   * for ever (in monitor_cleanup), alive and deaf: one that has not gone in time is ended.
+   */
+  async #seeOut(): Promise<void> {
+    if (!(await this.#goneWithin(QUIT_MS)) && !this.#letGo) kill(this.parts.process.pid);
   }
 
   async #ending(): Promise<Ending> {
