@@ -88,6 +88,34 @@ describe('a VMM that leaves open what is true', () => {
   });
 });
 
+describe('the probe of a VMM with two accelerators', () => {
+  const booting = (...working: readonly string[]) => {
+    const powerOn: Vmm['powerOn'] = async ({ directory }, _handle, accelerator) => {
+      if (working.includes(accelerator)) await writeFile(join(directory, 'serial.log'), 'HB 1\n');
+      return new ObedientMachine();
+    };
+    const two = vmm({ powerOn });
+    two.identify = async () => ({ ...(await vmm({}).identify()), accelerators: ['kvm', 'tcg'] });
+    return new EnsuringHypervisor(two, deps);
+  };
+
+  it.each([
+    { working: ['kvm', 'tcg'], taken: 'kvm' },
+    { working: ['kvm'], taken: 'kvm' },
+    { working: ['tcg'], taken: 'tcg' },
+  ])('takes $taken where the guest boots under $working', async ({ working, taken }) => {
+    const result = await booting(...working).probe();
+    expect(result).toMatchObject({ usable: true, profile: { accelerator: taken } });
+  });
+
+  it('is not held up by the one that hangs, and says so', async () => {
+    const begun = systemClock.monotonic();
+    const result = await booting('tcg').probe();
+    expect(result.detail).toContain('not under kvm: no heartbeat came within 500 ms after the one under tcg');
+    expect(systemClock.monotonic() - begun).toBeLessThan(5_000);
+  });
+});
+
 function vmm(acts: Partial<Pick<Vmm, 'powerOn' | 'find'>>): Vmm {
   return {
     type: 'qemu',

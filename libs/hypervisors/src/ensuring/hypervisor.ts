@@ -30,13 +30,13 @@ import type {
 } from '../port.js';
 import { CONSOLE_FILE } from '../files/names.js';
 import { EventFeed } from './event-feed.js';
-import { bootTinyGuest } from './probe.js';
+import { bootTinyGuest, removeOrphans } from './probe.js';
 import type { Ending, GuestIdentity, Machine, MachineHandle, Marker, Vmm, VmmIdentity } from './vmm.js';
 
-/** The tiny guest needs well under a second. Whatever takes longer than this accelerates nothing, and a surer one is tried next … */
-const PATIENCE_MS = 2_000;
-/** … up to the last, which a busy host may slow down. */
-const LAST_PATIENCE_MS = 15_000;
+/** The tiny guest needs well under a second; a busy host may slow it down. */
+const PATIENCE_MS = 15_000;
+/** An accelerator that has not booted it so long after a slower one has, accelerates nothing. */
+const BEHIND_MS = 500;
 
 /** What is known of one workspace's guest on this host. */
 interface Guest {
@@ -49,6 +49,11 @@ interface Guest {
   /** The last write of the marker: writes keep their order. */
   written: Promise<void>;
 }
+
+/** What became of the tiny guest under one accelerator: milliseconds to its first heartbeat, or what happened instead. */
+type Trial =
+  | { readonly accelerator: string; readonly bootedMs: number; readonly failure?: undefined }
+  | { readonly accelerator: string; readonly bootedMs?: undefined; readonly failure: string };
 
 /** A guest with a machine, and what that machine was last seen doing. */
 interface Living {
@@ -82,25 +87,52 @@ export class EnsuringHypervisor implements Hypervisor {
     } catch (error) {
       return { usable: false, detail: message(error) };
     }
+    await removeOrphans(new EnsuringHypervisor(this.vmm, this.deps), this.deps);
     const failures: string[] = [];
-    for (const accelerator of identity.accelerators) {
-      // Another instance over the same VMM: the trial guest is nobody's business here, nor is its end an event.
-      const trial = new EnsuringHypervisor(this.vmm, this.deps);
-      trial.#proven = accelerator;
-      const patienceMs = accelerator === identity.accelerators.at(-1) ? LAST_PATIENCE_MS : PATIENCE_MS;
-      try {
-        const ms = await bootTinyGuest(trial, this.deps, patienceMs, signal);
-        this.#proven = accelerator;
-        return {
-          usable: true,
-          profile: profile(this.type, identity, accelerator),
-          detail: proof(ms, accelerator, failures),
-        };
-      } catch (error) {
-        failures.push(`not under ${accelerator}: ${message(error)}`);
+    for (const { accelerator, bootedMs, failure } of await this.#tryAll(identity.accelerators, signal)) {
+      if (bootedMs === undefined) {
+        failures.push(`not under ${accelerator}: ${failure}`);
+        continue;
       }
+      this.#proven = accelerator;
+      return {
+        usable: true,
+        profile: profile(this.type, identity, accelerator),
+        detail: proof(bootedMs, accelerator, failures),
+      };
     }
     return { usable: false, detail: `the tiny guest did not boot, ${failures.join('; ')}` };
+  }
+
+  /** All at once, because one that hangs would hold up the rest. Who boots ends the slower ones at once, and the faster ones if they are late. */
+  async #tryAll(accelerators: readonly string[], signal?: AbortSignal): Promise<readonly Trial[]> {
+    const runs = accelerators.map((accelerator) => ({ accelerator, over: new AbortController() }));
+    const allOver = new AbortController();
+    const attempts = runs.map(async ({ accelerator, over }, rank) => {
+      const called = AbortSignal.any(signal === undefined ? [over.signal] : [over.signal, signal]);
+      const trial = await this.#try(accelerator, called);
+      if (trial.bootedMs === undefined) return trial;
+      for (const slower of runs.slice(rank + 1)) slower.over.abort(new Error(`${accelerator} was faster`));
+      const late = new Error(`no heartbeat came within ${BEHIND_MS} ms after the one under ${accelerator}`);
+      void this.deps.timers.sleep(BEHIND_MS, allOver.signal).then(() => {
+        for (const faster of runs.slice(0, rank)) faster.over.abort(late);
+      });
+      return trial;
+    });
+    const trials = await Promise.all(attempts);
+    allOver.abort();
+    return trials;
+  }
+
+  async #try(accelerator: string, signal: AbortSignal): Promise<Trial> {
+    // Another instance over the same VMM: the trial guest is nobody's business here, nor is its end an event.
+    const trial = new EnsuringHypervisor(this.vmm, this.deps);
+    trial.#proven = accelerator;
+    try {
+      return { accelerator, bootedMs: await bootTinyGuest(trial, this.deps, PATIENCE_MS, signal) };
+    } catch (error) {
+      return { accelerator, failure: message(error) };
+    }
   }
 
   async stage(spec: GuestSpec): Promise<void> {

@@ -18,15 +18,14 @@ const MADE_BY = /^vw-probe-(?<pid>\d+)-(?<startTicks>\d+)-\w+$/;
 
 /**
  * Boots the tiny guest in a directory of its own, to its first heartbeat, and removes both.
- * @returns how long that took, in milliseconds; never more than `patienceMs`. @throws Error saying what happened instead
+ * @returns how long that took, in milliseconds; never more than `patienceMs`. @throws Error saying what happened instead; the signal's reason
  */
 export async function bootTinyGuest(
   hypervisor: Hypervisor,
   deps: HypervisorDeps,
   patienceMs: number,
-  signal?: AbortSignal,
+  signal: AbortSignal,
 ): Promise<number> {
-  await removeOrphans(hypervisor, deps);
   const directory = await mkdtemp(join(tmpdir(), `${PREFIX}${await thisProcess()}-`));
   const file = join(directory, 'guest.bin');
   const spec: GuestSpec = {
@@ -42,7 +41,7 @@ export async function bootTinyGuest(
     const begun = deps.clock.monotonic();
     await hypervisor.start(spec);
     while (!(await console(hypervisor, directory)).includes('HB 1\n')) {
-      if (signal?.aborted === true) throw new Error('the probe was called off');
+      signal.throwIfAborted();
       const elapsedMs = deps.clock.monotonic() - begun;
       if (elapsedMs > patienceMs) throw new Error(`no heartbeat came in ${patienceMs} ms`);
       const seen = await hypervisor.observe(spec.workspaceId, spec.epoch);
@@ -57,7 +56,7 @@ export async function bootTinyGuest(
 }
 
 /** Ends what the probes of killed processes have left. What cannot be ended now is another probe's to end. */
-async function removeOrphans(hypervisor: Hypervisor, { logger }: HypervisorDeps): Promise<void> {
+export async function removeOrphans(hypervisor: Hypervisor, { logger }: HypervisorDeps): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const directory = join(tmpdir(), name);
     try {
