@@ -1,12 +1,12 @@
 /**
  * The composition root: ledger, one host agent and the embedded adapters in one process. What is opened first is closed last; the log is opened before everything
- * else, because its lock is what makes a second instance on the same data impossible.
+ * else in the data folder, because its lock is what makes a second instance on the same data impossible.
  */
 import { constants, existsSync } from 'node:fs';
 import { access, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { createHostAgent, type HostAgent } from '../../host-agent/src/index.js';
-import { createHttpServer, defaultLedgerTiming, defaultPolicy, Ledger } from '../../ledger/src/index.js';
+import { defaultLedgerTiming, defaultPolicy, Ledger, loadHttp } from '../../ledger/src/index.js';
 import { ledgerSubject, type Principal } from '@vw/domain';
 import { openEmbeddedStore } from '@vw/event-store';
 import { buildHeartbeatGuest, pickHypervisor } from '@vw/hypervisors';
@@ -61,6 +61,18 @@ export async function openService(
     const runtime = { clock: systemClock, timers: systemTimers, ids: systemIds, random: systemRandom, logger };
     const { clock, timers, ids } = runtime;
     const at = layout(settings.data);
+    // Guests boot in processes and threads of their own: the longest step goes on beside all the others.
+    const calledOff = new AbortController();
+    const picking = pickHypervisor(settings.hypervisor, runtime, calledOff.signal);
+    picking.catch(() => undefined); // told where it is awaited
+    closing.push(async () => {
+      calledOff.abort();
+      await picking.then(
+        ({ hypervisor }) => hypervisor.close(),
+        () => undefined,
+      );
+    });
+    const http = loadHttp();
     progress('opening the log');
     await makeFolders(at.root, at.uploads);
     const store = await openEmbeddedStore({ file: at.log, clock, logger });
@@ -83,10 +95,6 @@ export async function openService(
     ledger.metrics.watch('vw_log_position', 'The last position of the log that the views show', () => views.position());
     await addBuiltInImage(ledger, at.uploads);
 
-    progress('looking for a hypervisor');
-    const { hypervisor, profile, reason } = await pickHypervisor(settings.hypervisor, runtime);
-    closing.push(() => hypervisor.close());
-
     progress('bringing the views up to the log');
     const stop = new AbortController();
     const running = ledger.run(stop.signal);
@@ -97,6 +105,8 @@ export async function openService(
     });
     await ready(ledger, running);
 
+    progress('looking for a hypervisor');
+    const { hypervisor, profile, reason } = await picking;
     const agent = createHostAgent(
       {
         hostId: settings.hostId,
@@ -108,6 +118,7 @@ export async function openService(
     closing.push(() => drain(agent));
     await agent.start();
 
+    const { createHttpServer } = await http;
     const app = await createHttpServer(ledger);
     closing.push(() => app.close());
     await app.listen(settings.httpPort, settings.httpHost);
