@@ -67,7 +67,7 @@ async function start(data: string): Promise<Start> {
   const readyMs = systemClock.monotonic() - begun;
   try {
     await systemTimers.sleep(REST_MS);
-    const vmm = /guests run on (\S+ \S+)/.exec(service.output())?.[0] ?? '';
+    const vmm = /guests run on (\S+ [\w.]+)/.exec(service.output())?.[0] ?? '';
     return { readyMs, restMiB: await residentMiB(service.child.pid), vmm };
   } finally {
     await service.stop();

@@ -75,29 +75,19 @@ function machine() {
   return `${model}, ${cpus().length} cores, ${gibibytes} GiB, node ${node}, load ${busy} at the start\n`;
 }
 
+/** Markdown, so that it can be put into the README as it is; how each figure was measured comes in a list below. */
 function table(rows) {
   const cells = [
-    ['figure', 'value', 'aim', 'met', ''],
-    ...rows.map(({ figure, value, unit, aim, detail }) => [
-      figure,
-      shown(value, unit),
-      aim,
-      verdict(value, aim),
-      detail,
-    ]),
+    ['figure', 'value', 'aim', ''],
+    ...rows.map(({ figure, value, unit, aim }) => [figure, shown(value, unit), aim, verdict(value, aim)]),
   ];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...cells.map((row) => row[column].length)));
-  return cells
-    .map(([figure, value, aim, met, detail]) => {
-      const line = [
-        figure.padEnd(widths[0]),
-        value.padStart(widths[1]),
-        aim.padEnd(widths[2]),
-        met.padEnd(widths[3]),
-      ].join('  ');
-      return detail === '' ? line.trimEnd() : `${line.trimEnd()}\n    ${detail}`;
-    })
-    .join('\n');
+  const widths = [0, 1, 2, 3].map((column) => Math.max(3, ...cells.map((row) => row[column].length)));
+  const line = ([figure, value, aim, met]) =>
+    `| ${[figure.padEnd(widths[0]), value.padStart(widths[1]), aim.padEnd(widths[2]), met.padEnd(widths[3])].join(' | ')} |`;
+  const rule = `| ${'-'.repeat(widths[0])} | ${'-'.repeat(widths[1] - 1)}: | ${'-'.repeat(widths[2])} | ${'-'.repeat(widths[3])} |`;
+  const [head, ...body] = cells.map(line);
+  const details = rows.map(({ figure, detail }) => `- ${figure}: ${detail}`);
+  return [head, rule, ...body, '', ...details].join('\n');
 }
 
 function shown(value, unit) {
