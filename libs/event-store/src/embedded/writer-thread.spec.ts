@@ -57,7 +57,7 @@ describe('a writer thread that dies', () => {
 });
 
 describe('appends of one turn of the event loop', () => {
-  it('travel as one message, and are answered each with its own answer', async () => {
+  it('go at once to a thread that has nothing to do, the others together, and are answered each with its own answer', async () => {
     const writer = await start(
       thread(`
         if (message.kind === 'close') process.exit(0);
@@ -68,10 +68,24 @@ describe('appends of one turn of the event loop', () => {
     );
     const outcomes = await Promise.allSettled(['a', 'b', 'c'].map((stream) => writer.append(stream, 4, 0, [event()])));
     expect(outcomes).toMatchObject([
-      { value: { position: 30, revision: 31 } },
-      { reason: { name: 'WrongExpectedRevision', stream: 'b', expected: 4, actual: 33 } },
-      { value: { position: 34, revision: 35 } },
+      { value: { position: 10, revision: 11 } },
+      { value: { position: 20, revision: 21 } },
+      { reason: { name: 'WrongExpectedRevision', stream: 'c', expected: 4, actual: 23 } },
     ]);
+    await writer.close();
+  });
+
+  it('do not wait for its end where there are sixteen of them', async () => {
+    const writer = await start(
+      thread(`
+        if (message.kind === 'close') process.exit(0);
+        const answers = new Float64Array(2 * message.count).fill(message.count);
+        parentPort.postMessage({ kind: 'settled', answers, head: 30 });
+      `),
+    );
+    const appends = Array.from({ length: 19 }, (_, n) => writer.append(`w-${n}`, 4, 0, [event()]));
+    const togetherWith = (await Promise.all(appends)).map(({ position }) => position);
+    expect(togetherWith).toEqual([1, ...Array.from({ length: 16 }, () => 16), 2, 2]);
     await writer.close();
   });
 

@@ -167,13 +167,15 @@ export class WriterThread {
         new StoreUnavailable(`${this.#waitingBytes} bytes already wait to be written to ${this.#options.file}`),
       );
     }
-    const batch = (this.#batch ??= this.#newBatch());
+    const batch = (this.#batch ??= new Batch());
     const sizeBytes = batch.add(stream, expected === 'no-stream' ? -1 : expected, created, events);
     this.#waitingBytes += sizeBytes;
     const settled = new Promise<AppendResult>((resolve, reject) =>
       this.#waiting.push({ stream, expected, sizeBytes, resolve, reject }),
     );
-    if (batch.isFull) this.#post();
+    // A thread that has nothing to do is told at once: while it wakes, the rest of the turn is packed.
+    if (batch.isFull || this.#waiting.length === 1) this.#post();
+    else this.#postAfterTurn();
     return settled;
   }
 
@@ -187,15 +189,13 @@ export class WriterThread {
     await this.#exited;
   }
 
-  #newBatch(): Batch {
-    if (!this.#posting) {
-      this.#posting = true;
-      void nextTurn().then(() => {
-        this.#posting = false;
-        this.#post();
-      });
-    }
-    return new Batch();
+  #postAfterTurn(): void {
+    if (this.#posting) return;
+    this.#posting = true;
+    void nextTurn().then(() => {
+      this.#posting = false;
+      this.#post();
+    });
   }
 
   #post(): void {
