@@ -1,6 +1,8 @@
 /** How the service begins and ends as a process: one Ctrl-C lets it finish, and what is taken already is said in one sentence. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ImageView, Page } from '@vw/contracts';
+import { buildHeartbeatGuest } from '@vw/hypervisors';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { until } from '../support/api.js';
 import { type RunningService, startService } from '../support/service-process.js';
@@ -47,4 +49,15 @@ it('keeps nothing of an image that was arriving when it was killed', async () =>
   await cutOff;
   service = await startService(data, simulated);
   expect(await readdir(uploads)).toEqual([]);
+});
+
+it('leaves alone what a site has put under the name of the built-in image', async () => {
+  const bytes = Buffer.concat([buildHeartbeatGuest(), Buffer.alloc(16)]);
+  const type = 'application/octet-stream';
+  const added = await service.api.post<{ digest: string }>('/v1/images?name=heartbeat', bytes, { type });
+  expect(added.status).toBe(201);
+  await service.stop();
+  service = await startService(data, simulated);
+  const { body } = await service.api.get<Page<ImageView>>('/v1/images');
+  expect(body.items.map(({ name, digest }) => [name, digest])).toEqual([['heartbeat', added.body.digest]]);
 });

@@ -40,7 +40,7 @@ export function layout(data: string) {
   };
 }
 
-/** The image that every new ledger has: the tiny guest that counts its heartbeats. */
+/** The image that every new ledger has: the tiny guest that counts its heartbeats. A site may put another under its name. */
 const builtIn = { name: 'heartbeat', kind: 'kernel', architecture: 'x86' } as const;
 
 /**
@@ -93,8 +93,6 @@ export async function openService(
     };
     const ledger = new Ledger({ store, views, bus, images, clock, timers, ids, logger }, options);
     ledger.metrics.watch('vw_log_position', 'The last position of the log that the views show', () => views.position());
-    await addBuiltInImage(ledger, at.uploads);
-
     progress('bringing the views up to the log');
     const stop = new AbortController();
     const running = ledger.run(stop.signal);
@@ -104,6 +102,7 @@ export async function openService(
       await running.catch(() => undefined);
     });
     await ready(ledger, running);
+    if (views.imageByName(builtIn.name)?.state.kind !== 'available') await addBuiltInImage(ledger, at.uploads);
 
     progress('looking for a hypervisor');
     const { hypervisor, profile, reason } = await picking;
