@@ -48,7 +48,7 @@ export class V86Machine implements Machine {
     worker.on('exit', () => this.#finish({ kind: 'vmm-died', detail: 'the thread of the machine ended' }));
   }
 
-  /** @throws GuestNotStarted: the thread is gone. Its state is bad where the machine gave up on bytes it was to begin with. */
+  /** @throws GuestNotStarted: the thread is gone. Its state is bad where the machine gave up on one; a guest that crashes as it boots has good bytes. */
   static async powerOn(worker: Worker, order: MachineOrder, shape: MachineShape, timers: Timers): Promise<V86Machine> {
     const machine = new V86Machine(worker, shape, timers);
     worker.postMessage(order);
@@ -64,7 +64,8 @@ export class V86Machine implements Machine {
     if (begun === 'running') return machine;
     await machine.takePower();
     if (begun === 'silent') throw new GuestNotStarted(`v86 did not begin within ${ANSWER_MS} ms`, false);
-    throw new GuestNotStarted(begun.detail, machine.#begun && begun.kind === 'crashed');
+    const continued = order.state !== null;
+    throw new GuestNotStarted(begun.detail, continued && machine.#begun && begun.kind === 'crashed');
   }
 
   async observe(): Promise<GuestObservation> {
