@@ -105,6 +105,7 @@ export class Views {
     if (this.#running) throw new Error(`the views in ${this.#db.name} are being run already`);
     this.#running = true;
     const projector = this.#projector;
+    let indexed = false;
     try {
       for await (const item of this.#store.subscribeAll(this.position(), signal)) {
         if (item.kind === 'event') {
@@ -112,7 +113,9 @@ export class Views {
           if (projector.full) this.#write();
         } else {
           this.#write();
-          guarded(this.#db, () => layIndexes(this.#db));
+          // The live end is reached after every event; the indexes are laid the first time.
+          if (!indexed) guarded(this.#db, () => layIndexes(this.#db));
+          indexed = true;
         }
       }
     } finally {
