@@ -120,7 +120,9 @@ async function appendEach(store: EventStore, stream: string, head: number, ids: 
   const metadata = Buffer.alloc(METADATA_BYTES, 'm');
   let expected: ExpectedRevision = head < 0 ? 'no-stream' : head;
   for (const id of ids) {
-    const { revision } = await store.append(stream, expected, [{ id, type: 'WorkspaceStarted', data, metadata }]);
+    const { revision } = await store.append(stream, expected, [
+      { id, type: 'WorkspaceStarted', contentType: 'json', data, metadata },
+    ]);
     expected = revision;
   }
 }

@@ -93,6 +93,6 @@ async function fill(file: string): Promise<void> {
   }
 }
 
-async function append(store: EventStore, { stream, revision, id, type, data, metadata }: RecordedEvent): Promise<void> {
-  await store.append(stream, revision === 0 ? 'no-stream' : revision - 1, [{ id, type, data, metadata }]);
+async function append(store: EventStore, { stream, revision, ...event }: RecordedEvent): Promise<void> {
+  await store.append(stream, revision === 0 ? 'no-stream' : revision - 1, [event]);
 }

@@ -1,4 +1,5 @@
 /** What a store may say, classed by what the caller can do about it. */
+import type { Expectation } from './log.js';
 import type { ExpectedRevision } from './port.js';
 
 /** Somebody else appended first (or has the ids): read again, decide again. */
@@ -6,7 +7,7 @@ export class WrongExpectedRevision extends Error {
   override readonly name = 'WrongExpectedRevision';
   constructor(
     readonly stream: string,
-    readonly expected: ExpectedRevision,
+    readonly expected: Expectation,
     readonly actual: ExpectedRevision,
   ) {
     super(
@@ -17,15 +18,26 @@ export class WrongExpectedRevision extends Error {
   }
 }
 
-/** The event will never fit: make it smaller. */
-export class EventTooLarge extends Error {
-  override readonly name = 'EventTooLarge';
+/** The append will never fit: make the events smaller, or append fewer at once. */
+export class AppendTooLarge extends Error {
+  override readonly name = 'AppendTooLarge';
   constructor(
     readonly stream: string,
     readonly sizeBytes: number,
     readonly limitBytes: number,
   ) {
-    super(`an event for stream ${stream} has ${sizeBytes} bytes; the store takes ${limitBytes}`);
+    super(`an append to stream ${stream} has ${sizeBytes} bytes; the store takes ${limitBytes}`);
+  }
+}
+
+/** The stream was deleted for ever: nothing can be read from it or appended to it; take another name. */
+export class StreamTombstoned extends Error {
+  override readonly name = 'StreamTombstoned';
+  constructor(
+    readonly stream: string,
+    options?: ErrorOptions,
+  ) {
+    super(`stream ${stream} was deleted for ever`, options);
   }
 }
 

@@ -5,10 +5,13 @@
  *  1. An append is all or nothing, and durable when its promise resolves.
  *  2. The expected revision is never optional: there is no "append whatever is there".
  *  3. Idempotent by event id: the same events, at the same expected revision, appended again give the first answer and
- *     write nothing; a partial match is a wrong revision.
+ *     write nothing; a partial match behind the head of the stream is a wrong revision.
  *  4. Revisions of a stream are 0, 1, 2, … without a gap. Positions only rise; a reader that has seen position p will never
  *     later find an event at a position below p that it had not seen.
  *  5. Bytes of data and metadata come back as they were given.
+ *  6. A stream whose name begins with `$` is the store's own (`$$name` holds the metadata of `name`). Such streams can be
+ *     read by name, and are left out of the whole log unless asked for. A deleted stream reads as an empty one, a truncated
+ *     one begins later than 0; the whole log goes on holding their events for as long as the store keeps them.
  */
 
 declare const position: unique symbol;
@@ -22,10 +25,15 @@ export const START = 0 as Position;
 /** The revision of the stream's last event as the writer knows it, or 'no-stream' when the writer must be the first. */
 export type ExpectedRevision = number | 'no-stream';
 
+/** What the bytes of an event's data are. The store does not look; whoever reads them with another tool may want to. */
+export type ContentType = 'json' | 'binary';
+
 export interface NewEvent {
-  /** A UUID. Two events of one stream never share one. */
+  /** A UUID in any text form of its 36 characters; it comes back in lower case. Two events of one stream never share one. */
   readonly id: string;
+  /** 1 to 1024 characters. */
   readonly type: string;
+  readonly contentType: ContentType;
   readonly data: Uint8Array;
   readonly metadata: Uint8Array;
 }
@@ -58,24 +66,44 @@ export interface ReadStreamOptions {
   readonly limit?: number;
 }
 
+export interface ReadAllOptions {
+  /** At most so many events. */
+  readonly limit?: number;
+  /** Also the events of the store's own streams, whose names begin with `$`. */
+  readonly system?: boolean;
+}
+
 export interface EventStore {
   /**
    * @throws WrongExpectedRevision when the stream is elsewhere, or when ids match only in part
-   * @throws EventTooLarge when one event's data and metadata exceed `maxEventBytes`
+   * @throws AppendTooLarge when `appendBytes(events)` exceeds `maxAppendBytes`
+   * @throws StreamTombstoned when the stream was deleted for ever
+   * @throws RangeError for a mistake of the caller: no event, no revision, no UUID, no name
    * @throws StoreUnavailable when the store cannot take it (disk full, read-only, closed); nothing is then appended
    */
   append(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendResult>;
-  /** The stream's events; an unknown stream is an empty one. */
+  /**
+   * The stream's events; an unknown stream is an empty one.
+   * @throws StreamTombstoned when the stream was deleted for ever
+   */
   readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedEvent>;
   /** Every event after the given position, in order, up to the head as it is when the read reaches it. */
-  readAll(after: Position, options?: { readonly limit?: number }): AsyncIterable<RecordedEvent>;
-  /** Every event after the given position, then every event as it is appended, until the signal aborts. */
+  readAll(after: Position, options?: ReadAllOptions): AsyncIterable<RecordedEvent>;
+  /**
+   * Every event after the given position, then every event as it is appended, until the signal aborts. A connection that
+   * breaks is made again, and nothing is lost or repeated; the subscription ends only when it cannot go on.
+   */
   subscribeAll(after: Position, signal: AbortSignal): AsyncIterable<SubscriptionItem>;
-  /** The position of the last event, or START. */
+  /** The position of the last event that `readAll` gives unasked, or START. */
   head(): Promise<Position>;
   /** Takes no more appends, finishes those taken, and lets go of the files. Safe to call twice. */
   close(): Promise<void>;
 }
 
-/** The largest data plus metadata of one event that every adapter takes: EventStoreDB's own default, 1 MiB. */
-export const maxEventBytes = 1024 * 1024;
+/** The largest append that every adapter takes, as `appendBytes` counts it: KurrentDB's own default, 1 MiB. */
+export const maxAppendBytes = 1024 * 1024;
+
+/** What an append counts against the limit, by KurrentDB's rule: data, metadata, and two bytes for each UTF-16 unit of the type. */
+export function appendBytes(events: readonly Pick<NewEvent, 'type' | 'data' | 'metadata'>[]): number {
+  return events.reduce((sum, { type, data, metadata }) => sum + data.length + metadata.length + 2 * type.length, 0);
+}

@@ -16,6 +16,7 @@ const lost: HostEvent = { type: 'HostLost', data: { hostId: 'h-1' as HostId, boo
 
 const recorded = (stream: string, event: Pick<RecordedEvent, 'type' | 'data' | 'metadata'>): RecordedEvent => ({
   ...event,
+  contentType: 'json',
   id: 'e1',
   stream,
   revision: 3,

@@ -163,9 +163,10 @@ export function decodeEvent(recorded: RecordedEvent): DecodedEvent {
 export function encodeEvent(
   event: WorkspaceEvent | HostEvent | ImageEvent,
   metadata: EventMetadata,
-): Pick<NewEvent, 'type' | 'data' | 'metadata'> {
+): Pick<NewEvent, 'type' | 'contentType' | 'data' | 'metadata'> {
   return {
     type: event.type,
+    contentType: 'json',
     data: Buffer.from(JSON.stringify(event.data)),
     metadata: Buffer.from(JSON.stringify(metadata)),
   };

@@ -22,7 +22,13 @@ const store = await openEmbeddedStore({ file, clock: systemClock });
 async function write(stream: string): Promise<never> {
   for (let expected: number | 'no-stream' = 'no-stream'; ;) {
     const ids = [randomUUID(), randomUUID()];
-    const events = ids.map((id) => ({ id, type: 'T', data: Buffer.alloc(400, id), metadata: Buffer.from('{}') }));
+    const events = ids.map((id) => ({
+      id,
+      type: 'T',
+      contentType: 'json' as const,
+      data: Buffer.alloc(400, id),
+      metadata: Buffer.from('{}'),
+    }));
     say(`try ${stream} ${expected} ${ids.join(' ')}`);
     expected = await appendAtLast(stream, expected, events);
   }

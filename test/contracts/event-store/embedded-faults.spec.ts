@@ -250,7 +250,13 @@ async function expectAccount(store: EventStore, accounts: readonly (readonly str
   }
   expect(unanswered.size).toBeGreaterThan(0);
   for (const { stream, expected, ids } of unanswered.values()) {
-    const again = ids.map((id) => ({ id, type: 'T', data: Buffer.alloc(400, id), metadata: Buffer.from('{}') }));
+    const again = ids.map((id) => ({
+      id,
+      type: 'T',
+      contentType: 'json' as const,
+      data: Buffer.alloc(400, id),
+      metadata: Buffer.from('{}'),
+    }));
     const { revision } = await store.append(stream, expected, again);
     const whole = await collect(store.readStream(stream));
     expect(whole).toHaveLength(revision + 1);

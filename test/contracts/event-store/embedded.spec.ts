@@ -1,12 +1,14 @@
-/** The embedded store keeps the port's contract. */
+/** The embedded store keeps the port's contract, and is stricter where the port leaves it open. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openEmbeddedStore } from '@vw/event-store';
+import { openEmbeddedStore, START, WrongExpectedRevision } from '@vw/event-store';
 import { systemClock } from '@vw/runtime';
-import { eventStoreContract } from './suite.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { OpenedStore } from './suite.js';
+import { collect, eventStoreContract, events } from './suite.js';
 
-eventStoreContract('embedded', async () => {
+async function openEmbedded(): Promise<OpenedStore> {
   const folder = await mkdtemp(join(tmpdir(), 'event-store-'));
   const open = () => openEmbeddedStore({ file: join(folder, 'log.db'), clock: systemClock });
   const store = await open();
@@ -23,4 +25,33 @@ eventStoreContract('embedded', async () => {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+eventStoreContract('embedded', openEmbedded);
+
+describe('an id that the stream has already', () => {
+  let opened: OpenedStore;
+
+  beforeEach(async () => {
+    opened = await openEmbedded();
+  });
+
+  afterEach(() => opened.dispose());
+
+  it('is refused at the head of the stream, and twice in one append', async () => {
+    const { store } = opened;
+    const [known] = events(1);
+    const [twice] = events(1);
+    if (!known || !twice) throw new Error('no event was made');
+    await store.append('w-1', 'no-stream', [known]);
+    for (const append of [
+      store.append('w-1', 0, [...events(2), known]),
+      store.append('w-2', 'no-stream', [twice, twice]),
+    ]) {
+      await expect(append).rejects.toBeInstanceOf(WrongExpectedRevision);
+    }
+    expect(await collect(store.readAll(START))).toHaveLength(1);
+    expect((await store.append('w-1', 0, events(1))).revision).toBe(1);
+    expect((await store.append('w-2', 'no-stream', [twice])).revision).toBe(0);
+  });
 });

@@ -290,7 +290,8 @@ export class Site {
   }
 
   #foreign(): void {
-    this.#record(foreignStream, { type: 'MoneyPaid', data: Buffer.from('no JSON'), metadata: new Uint8Array() });
+    const bytes = { data: Buffer.from('no JSON'), metadata: new Uint8Array() };
+    this.#record(foreignStream, { type: 'MoneyPaid', contentType: 'binary', ...bytes });
   }
 
   #append<E extends WorkspaceEvent | HostEvent | ImageEvent>(
@@ -301,7 +302,7 @@ export class Site {
     return this.#record(stream, encodeEvent(event, metadata));
   }
 
-  #record(stream: string, event: Pick<RecordedEvent, 'type' | 'data' | 'metadata'>): RecordedEvent {
+  #record(stream: string, event: ReturnType<typeof encodeEvent>): RecordedEvent {
     const revision = (this.#revisions.get(stream) ?? -1) + 1;
     this.#revisions.set(stream, revision);
     const position = (this.#log.length + 1) as Position;

@@ -103,7 +103,7 @@ export class LogReader {
 
 /** @throws EventCorrupted when the event is not the one that was stored */
 export function recorded({ checksum, ...row }: Row): RecordedEvent {
-  const event = { ...row, position: row.position as Position };
+  const event = { ...row, contentType: 'json' as const, position: row.position as Position };
   if (eventChecksum(event.stream, event.revision, event.created, event) !== checksum) {
     throw new EventCorrupted(event.stream, event.revision, 'checksum');
   }

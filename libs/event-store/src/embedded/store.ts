@@ -1,6 +1,6 @@
 /** The event store in one SQLite file: a writer's thread, a reader's connection, and the tail that joins the two. */
 import type { Clock } from '@vw/runtime';
-import { EventCorrupted, EventTooLarge, StoreUnavailable } from '../errors.js';
+import { AppendTooLarge, EventCorrupted, StoreUnavailable } from '../errors.js';
 import type {
   AppendResult,
   EventStore,
@@ -11,7 +11,7 @@ import type {
   RecordedEvent,
   SubscriptionItem,
 } from '../port.js';
-import { maxEventBytes } from '../port.js';
+import { appendBytes, maxAppendBytes } from '../port.js';
 import type { LogReader, Row } from './reader.js';
 import { recorded } from './reader.js';
 import type { Tail } from './tail.js';
@@ -39,10 +39,8 @@ export class EmbeddedStore implements EventStore {
     if (expected !== 'no-stream' && !(Number.isSafeInteger(expected) && expected >= 0)) {
       throw new RangeError(`${expected} is no revision of stream ${stream}`);
     }
-    for (const { data, metadata } of events) {
-      const sizeBytes = data.length + metadata.length;
-      if (sizeBytes > maxEventBytes) throw new EventTooLarge(stream, sizeBytes, maxEventBytes);
-    }
+    const sizeBytes = appendBytes(events);
+    if (sizeBytes > maxAppendBytes) throw new AppendTooLarge(stream, sizeBytes, maxAppendBytes);
     return this.#parts.writer.append(stream, expected, this.#parts.clock.now(), events);
   }
 

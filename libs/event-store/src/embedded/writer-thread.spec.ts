@@ -21,7 +21,7 @@ function start(entry: URL, tail = new Tail()): Promise<WriterThread> {
 }
 
 function event(): NewEvent {
-  return { id: randomUUID(), type: 'T', data: Buffer.from('data'), metadata: Buffer.alloc(0) };
+  return { id: randomUUID(), type: 'T', contentType: 'json', data: Buffer.from('data'), metadata: Buffer.alloc(0) };
 }
 
 describe('a writer thread that dies', () => {
