@@ -1,0 +1,28 @@
+/** EventStoreDB's protocol, as both sides of it need it: the facade that serves it and the adapter that calls it. */
+export {
+  any,
+  empty,
+  gossip,
+  gossipServices,
+  serverFeatures,
+  serverFeaturesServices,
+  shared,
+  status,
+  streams,
+  streamsServices,
+} from './generated.js';
+export { END, END_TEXT, numberOf, textOf, TOMBSTONE_TEXT } from './integers.js';
+export type { UuidForm } from './uuids.js';
+export { uuidMessage, uuidOf, uuidOfText } from './uuids.js';
+export { streamIdentifier, streamNameOf } from './stream-names.js';
+export type { ProposedMessage, RecordedMessage } from './events.js';
+export {
+  CONTENT_TYPE_KEY,
+  contentTypeOf,
+  contentTypeWord,
+  CREATED_KEY,
+  fillProposed,
+  recordedEvent,
+  recordedMessage,
+  TYPE_KEY,
+} from './events.js';
