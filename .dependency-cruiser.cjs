@@ -35,7 +35,7 @@ const applications = {
 
 /** The adapters of each port, by their folders in the library's src/. */
 const adapters = {
-  'event-store': ['embedded'],
+  'event-store': ['embedded', 'kurrentdb'],
   messaging: ['in-process'],
   hypervisors: ['v86', 'qemu', 'simulated'],
   images: ['directory'],
@@ -67,6 +67,18 @@ const adapterRules = ([library, names]) =>
     comment: 'What two adapters of one port share belongs to the port, or to a folder of its own beside them.',
     from: { path: `^libs/${library}/src/${name}/` },
     to: { path: `^libs/${library}/src/${oneOf(names.filter((other) => other !== name).concat('-'))}/` },
+  }));
+
+/** Folders beside the adapters of a port, which know the port and none of them. */
+const besideAdapters = { 'event-store': ['facade', 'protocol'] };
+
+const besideAdapterRules = ([library, folders]) =>
+  folders.map((folder) => ({
+    name: 'adapters-are-handed-in',
+    severity: 'error',
+    comment: `libs/${library}/src/${folder} works on the port; which adapter is behind it is the business of whoever opens it.`,
+    from: { path: `^libs/${library}/src/${folder}/`, pathNot: spec },
+    to: { path: `^libs/${library}/src/${oneOf(adapters[library])}/` },
   }));
 
 /** An index.ts closes its folder: whoever is outside knows only the index. So it is with adapters, aggregates and histories. */
@@ -111,6 +123,7 @@ module.exports = {
       to: { path: '^libs/', pathNot: ['^$1/', '^libs/[^/]+/src/index[.]ts$'] },
     },
     ...Object.entries(adapters).flatMap(adapterRules),
+    ...Object.entries(besideAdapters).flatMap(besideAdapterRules),
     ...closedFolders().map(closedFolderRule),
     {
       name: 'domain-is-pure',
