@@ -42,7 +42,10 @@ db.pragma('wal_autocheckpoint = 8192');
 db.pragma('journal_size_limit = 67108864');
 const begin = db.prepare('BEGIN IMMEDIATE');
 const commit = db.prepare('COMMIT');
-const insert = db.prepare('INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
+const insert = db.prepare(
+  `INSERT INTO events (position, stream, revision, id, type, created, checksum, data, metadata)
+   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+);
 const createStream = db.prepare('INSERT INTO streams (name) VALUES (?)');
 const streams = Array.from({ length: groupSize }, (_, index) =>
   Number(createStream.run(`raw-${index}`).lastInsertRowid),

@@ -10,15 +10,17 @@ import { join } from 'node:path';
 import type { RecordedEvent } from '@vw/event-store';
 import { rebuildViews } from '@vw/projections';
 import { LogInMemory } from '../test/contracts/projections/log-in-memory.js';
-import { foreignStream, seeded, Site } from '../test/contracts/projections/lifecycles.js';
+import { foreignStream } from '../test/contracts/projections/lifecycles.js';
+import { lifecycles, workspacesAlive } from './lifecycles.js';
+import { median } from './median.js';
 import type { BenchRow } from './row.js';
+import { secondsOf } from './writers.js';
 
 const EVENTS = 100_000;
-const WORKSPACES_ALIVE = 200;
 const ROUNDS = 7;
 
 export async function bench(): Promise<BenchRow[]> {
-  const log = lifecycles();
+  const log = lifecycles(EVENTS);
   const store = new LogInMemory(log);
   const folder = await mkdtemp(join(tmpdir(), 'replay-bench-'));
   const replays: number[] = [];
@@ -37,7 +39,7 @@ export async function bench(): Promise<BenchRow[]> {
   }
   const ratios = replays.map((value, round) => value / (parses[round] ?? Number.NaN));
   const bytes = log.reduce((sum, event) => sum + event.data.length + event.metadata.length, 0);
-  const what = `${EVENTS} lifecycle events of ${Math.round(bytes / EVENTS)} bytes in the mean, ${WORKSPACES_ALIVE} workspaces alive at a time`;
+  const what = `${EVENTS} lifecycle events of ${Math.round(bytes / EVENTS)} bytes in the mean, ${workspacesAlive} workspaces alive at a time`;
   return [
     {
       figure: 'replay to views against JSON.parse',
@@ -56,12 +58,6 @@ export async function bench(): Promise<BenchRow[]> {
   ];
 }
 
-function lifecycles(): readonly RecordedEvent[] {
-  const site = new Site({ choose: seeded(1), workspaces: WORKSPACES_ALIVE, oddity: 2 });
-  while (site.log.length < EVENTS) site.step();
-  return site.log.slice(0, EVENTS);
-}
-
 function parseAll(log: readonly RecordedEvent[]): void {
   const parse = (bytes: Uint8Array): unknown => JSON.parse((bytes as Buffer).toString('utf8'));
   let seen = 0;
@@ -70,14 +66,4 @@ function parseAll(log: readonly RecordedEvent[]): void {
     if (parse(data) !== null && parse(metadata) !== null) seen += 1;
   }
   if (seen === 0) throw new Error('nothing was parsed');
-}
-
-async function secondsOf(work: () => Promise<unknown>): Promise<number> {
-  const begun = performance.now();
-  await work();
-  return (performance.now() - begun) / 1000;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
