@@ -20,6 +20,17 @@ export {
   UnknownStoreFormat,
   WrongExpectedRevision,
 } from './errors.js';
-export type { EventLog } from './log.js';
+export type {
+  AccessList,
+  Direction,
+  EventLog,
+  Expectation,
+  Matches,
+  Page,
+  StreamDescription,
+  StreamMetadata,
+  WriteResult,
+} from './log.js';
+export { METADATA_TYPE, TOMBSTONE_REVISION, TOMBSTONE_TYPE } from './log.js';
 export type { EmbeddedStoreOptions } from './embedded/index.js';
 export { openEmbeddedStore } from './embedded/index.js';

@@ -92,7 +92,7 @@ describe('the file of an embedded store', () => {
     db.close();
     const refusal = await open().catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(UnknownStoreFormat);
-    expect((refusal as Error).message).toContain('it has format 7, this program knows formats up to 1');
+    expect((refusal as Error).message).toContain('it has format 7, this program knows formats up to 2');
   });
 
   it('has its damage named: a changed byte by stream and revision, while every other event is served', async () => {

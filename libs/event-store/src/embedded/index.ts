@@ -4,7 +4,8 @@ import { basename, dirname, join } from 'node:path';
 import type { Clock, Logger } from '@vw/runtime';
 import { silentLogger } from '@vw/runtime';
 import { StoreUnavailable } from '../errors.js';
-import type { EventStore } from '../port.js';
+import type { EventLog } from '../log.js';
+import { Descriptions } from './descriptions.js';
 import { LogReader } from './reader.js';
 import { EmbeddedStore } from './store.js';
 import { Tail } from './tail.js';
@@ -27,14 +28,21 @@ export async function openEmbeddedStore({
   file,
   clock,
   logger = silentLogger,
-}: EmbeddedStoreOptions): Promise<EventStore> {
+}: EmbeddedStoreOptions): Promise<EventLog> {
   const path = await settledPath(file);
   const tail = new Tail();
-  const writer = await WriterThread.start({ file: path, logger, tail });
+  const descriptions = new Descriptions((stream) => reader.state(stream));
+  const writer = await WriterThread.start({
+    file: path,
+    logger,
+    tail,
+    onDone: (...change) => descriptions.changed(...change),
+  });
+  let reader: LogReader;
   try {
-    const reader = new LogReader(path);
-    logger.info({ file: path, head: reader.head() }, 'event store open');
-    return new EmbeddedStore({ file: path, clock, writer, reader, tail });
+    reader = new LogReader(path);
+    logger.info({ file: path, end: reader.end() }, 'event store open');
+    return new EmbeddedStore({ file: path, clock, writer, reader, descriptions, tail });
   } catch (cause) {
     await writer.close();
     throw new StoreUnavailable(`${path} cannot be read`, { cause });

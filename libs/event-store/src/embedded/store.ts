@@ -1,19 +1,21 @@
 /** The event store in one SQLite file: a writer's thread, a reader's connection, and the tail that joins the two. */
 import type { Clock } from '@vw/runtime';
-import { AppendTooLarge, EventCorrupted, StoreUnavailable } from '../errors.js';
+import { AppendTooLarge, StoreUnavailable, StreamTombstoned } from '../errors.js';
+import type { Direction, EventLog, Expectation, Matches, Page, StreamDescription, WriteResult } from '../log.js';
 import type {
   AppendResult,
-  EventStore,
   ExpectedRevision,
   NewEvent,
   Position,
+  ReadAllOptions,
   ReadStreamOptions,
   RecordedEvent,
   SubscriptionItem,
 } from '../port.js';
-import { appendBytes, maxAppendBytes } from '../port.js';
-import type { LogReader, Row } from './reader.js';
-import { recorded } from './reader.js';
+import { appendBytes, maxAppendBytes, START } from '../port.js';
+import type { Descriptions } from './descriptions.js';
+import type { LogReader } from './reader.js';
+import { isOrdinary, nothing } from './reader.js';
 import type { Tail } from './tail.js';
 import { nextTurn } from './turn.js';
 import type { WriterThread } from './writer-thread.js';
@@ -23,12 +25,20 @@ export interface EmbeddedStoreParts {
   readonly clock: Clock;
   readonly writer: WriterThread;
   readonly reader: LogReader;
+  readonly descriptions: Descriptions;
   readonly tail: Tail;
 }
 
-export class EmbeddedStore implements EventStore {
+const MOST_CHARACTERS = 1024;
+
+/** RFC 9562, section 4: any version, any variant, in any case. */
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+export class EmbeddedStore implements EventLog {
   readonly #parts: EmbeddedStoreParts;
   #closed: Promise<void> | undefined;
+  /** The last event that the ledger sees of a log that reached to `end`. */
+  #seen: { readonly end: Position; readonly head: Position } = { end: START, head: START };
 
   constructor(parts: EmbeddedStoreParts) {
     this.#parts = parts;
@@ -36,61 +46,92 @@ export class EmbeddedStore implements EventStore {
 
   async append(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendResult> {
     if (events.length === 0) throw new RangeError(`an append to stream ${stream} has no event`);
-    if (expected !== 'no-stream' && !(Number.isSafeInteger(expected) && expected >= 0)) {
-      throw new RangeError(`${expected} is no revision of stream ${stream}`);
-    }
+    const { revision, position } = await this.write(stream, expected, events);
+    return { revision: revision as number, position };
+  }
+
+  async write(stream: string, expected: Expectation, events: readonly NewEvent[]): Promise<WriteResult> {
+    checkTarget(stream, expected);
+    const checked = events.map((event) => checkedEvent(stream, event));
     const sizeBytes = appendBytes(events);
     if (sizeBytes > maxAppendBytes) throw new AppendTooLarge(stream, sizeBytes, maxAppendBytes);
-    return this.#parts.writer.append(stream, expected, this.#parts.clock.now(), events);
+    return this.#parts.writer.append(stream, expected, this.#parts.clock.now(), checked);
+  }
+
+  async remove(stream: string, expected: Expectation, how: 'delete' | 'tombstone'): Promise<Position> {
+    checkTarget(stream, expected);
+    return this.#parts.writer.remove(stream, expected, this.#parts.clock.now(), how);
+  }
+
+  describe(stream: string): StreamDescription {
+    return this.#parts.descriptions.of(stream);
+  }
+
+  pageOfStream(stream: string, from: number, direction: Direction, limit: number): Page {
+    const { clock, reader } = this.#parts;
+    const { state, head, metadata } = this.describe(stream);
+    if (state === 'tombstoned') throw new StreamTombstoned(stream);
+    if (state === 'deleted' || head === 'no-stream') return nothing;
+    const { truncateBefore = 0, maxCount = Infinity, maxAgeSeconds = Infinity } = metadata;
+    return reader.pageOfStream(stream, from, direction, limit, {
+      first: Math.max(truncateBefore, head - maxCount + 1, 0),
+      last: head,
+      notBefore: clock.now() - maxAgeSeconds * 1000,
+    });
+  }
+
+  pageOfAll(beyond: Position, direction: Direction, limit: number, matches?: Matches): Page {
+    return this.#parts.reader.pageOfAll(beyond, direction, limit, matches);
+  }
+
+  end(): Position {
+    return this.#parts.reader.end();
+  }
+
+  beyond(position: Position, signal: AbortSignal): Promise<void> {
+    return this.#parts.tail.beyond(position, signal);
   }
 
   async *readStream(stream: string, options: ReadStreamOptions = {}): AsyncGenerator<RecordedEvent, void, undefined> {
     const { direction = 'forwards', limit = Number.MAX_SAFE_INTEGER } = options;
-    const step = direction === 'forwards' ? 1 : -1;
     let next = options.from ?? (direction === 'forwards' ? 0 : Number.MAX_SAFE_INTEGER);
-    let entered = false;
     for (let left = limit; left > 0; await nextTurn()) {
-      const { rows, last } = this.#parts.reader.pageOfStream(stream, next, direction, left);
-      for (const row of rows) {
-        // Backwards, the first event may lie anywhere below where the reading was told to start.
-        const expected = entered || direction === 'forwards' ? next : row.revision;
-        if (row.revision !== expected) throw new EventCorrupted(stream, expected, 'missing');
-        yield recorded(row);
-        entered = true;
-        next = row.revision + step;
+      const { events, last, end } = this.pageOfStream(stream, next, direction, left);
+      for (const event of events) {
+        yield event;
+        left -= 1;
       }
-      left -= rows.length;
-      if (last) return;
+      if (end || !last) return;
+      next = last.revision + (direction === 'forwards' ? 1 : -1);
     }
   }
 
-  async *readAll(
-    after: Position,
-    options: { readonly limit?: number } = {},
-  ): AsyncGenerator<RecordedEvent, void, undefined> {
+  async *readAll(after: Position, options: ReadAllOptions = {}): AsyncGenerator<RecordedEvent, void, undefined> {
+    const { limit = Number.MAX_SAFE_INTEGER, system = false } = options;
     let position = after;
-    for (let left = options.limit ?? Number.MAX_SAFE_INTEGER; left > 0; await nextTurn()) {
-      const { rows, last } = this.#parts.reader.pageAfter(position, left);
-      for (const row of rows) {
-        yield this.#following(position, row);
-        position = row.position as Position;
+    for (let left = limit; left > 0; await nextTurn()) {
+      const { events, last, end } = this.pageOfAll(position, 'forwards', left);
+      for (const event of events) {
+        if (!system && !isOrdinary(event)) continue;
+        yield event;
+        left -= 1;
       }
-      left -= rows.length;
-      if (last) return;
+      if (end || !last) return;
+      position = last.position;
     }
   }
 
   async *subscribeAll(after: Position, signal: AbortSignal): AsyncGenerator<SubscriptionItem, void, undefined> {
     let position = after;
     while (!signal.aborted) {
-      const { rows, last } = this.#parts.reader.pageAfter(position, Number.MAX_SAFE_INTEGER);
-      for (const row of rows) {
+      const { events, last, end } = this.pageOfAll(position, 'forwards', Number.MAX_SAFE_INTEGER);
+      for (const event of events) {
         if (signal.aborted) return;
-        yield { kind: 'event', event: this.#following(position, row) };
-        position = row.position as Position;
+        if (isOrdinary(event)) yield { kind: 'event', event };
       }
       if (signal.aborted) return;
-      if (!last) {
+      position = last?.position ?? position;
+      if (!end) {
         await nextTurn();
         continue;
       }
@@ -103,7 +144,10 @@ export class EmbeddedStore implements EventStore {
   }
 
   async head(): Promise<Position> {
-    return this.#parts.reader.head();
+    const end = this.end();
+    const head = this.#parts.reader.lastOrdinary(this.#seen.end) ?? this.#seen.head;
+    this.#seen = { end, head };
+    return head;
   }
 
   close(): Promise<void> {
@@ -112,20 +156,36 @@ export class EmbeddedStore implements EventStore {
   }
 
   async #close(): Promise<void> {
-    const { file, writer, reader, tail } = this.#parts;
+    const { file, writer, reader, descriptions, tail } = this.#parts;
     // The writer leaves last, for the last connection to leave folds the write-ahead log into the file.
     reader.close();
+    descriptions.forget();
     tail.fail(new StoreUnavailable(`${file} is closed`));
     await writer.close();
   }
+}
 
-  /** This store gives positions without gaps, so a gap is a loss, and a reader must not step over it. */
-  #following(position: Position, row: Row): RecordedEvent {
-    if (row.position !== position + 1) {
-      throw new StoreUnavailable(
-        `${this.#parts.file} has lost the event at position ${position + 1}, though later ones are there`,
-      );
-    }
-    return recorded(row);
+function checkTarget(stream: string, expected: Expectation): void {
+  checkText('the name of a stream', stream);
+  if (stream === '$$') throw new RangeError('$$ would be the metadata of a stream without a name');
+  if (typeof expected === 'number' && !(Number.isSafeInteger(expected) && expected >= 0)) {
+    throw new RangeError(`${expected} is no revision of stream ${stream}`);
   }
+}
+
+function checkedEvent(stream: string, event: NewEvent): NewEvent {
+  checkText('the type of an event', event.type);
+  if (!UUID.test(event.id))
+    throw new RangeError(`${event.id} is no id for an event of stream ${stream}: it is no UUID`);
+  const id = event.id.toLowerCase();
+  return id === event.id ? event : { ...event, id };
+}
+
+/** What a text column gives back as it was: no lone surrogates, and nothing that ends a string elsewhere. */
+function checkText(what: string, text: string): void {
+  if (text.length === 0 || text.length > MOST_CHARACTERS) {
+    throw new RangeError(`${what} has ${text.length} characters; it may have 1 to ${MOST_CHARACTERS}`);
+  }
+  if (text.includes('\u0000') || !text.isWellFormed())
+    throw new RangeError(`${what} is no text: ${JSON.stringify(text)}`);
 }

@@ -62,7 +62,7 @@ describe('appends of one turn of the event loop', () => {
       thread(`
         if (message.kind === 'close') process.exit(0);
         const answers = Float64Array.from({ length: 2 * message.count }, (_, index) => message.count * 10 + index);
-        answers[2] = 0;
+        answers[2] = -1;
         parentPort.postMessage({ kind: 'settled', answers, head: 30 });
       `),
     );

@@ -1,85 +1,44 @@
 /**
- * This side of the writer's thread: packs the appends of one turn of the event loop into few messages, and settles each
- * with its own answer. The thread answers in the order it was asked, so the oldest waiting append owns the next answer.
+ * This side of the writer's thread: packs the commands of one turn of the event loop into few messages, and settles each
+ * with its own answer. The thread answers in the order it was asked, so the oldest waiting command owns the next answer.
  */
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '@vw/runtime';
-import { StoreInUse, StoreUnavailable, UnknownStoreFormat, WrongExpectedRevision } from '../errors.js';
-import type { AppendResult, ExpectedRevision, NewEvent, Position } from '../port.js';
-import { eventChecksum } from './checksum.js';
+import {
+  StoreInUse,
+  StoreUnavailable,
+  StreamTombstoned,
+  UnknownStoreFormat,
+  WrongExpectedRevision,
+} from '../errors.js';
+import type { Expectation, WriteResult } from '../log.js';
+import type { NewEvent, Position } from '../port.js';
+import type { Operation } from './batch.js';
+import { APPEND, Batch, DELETE, numberOf, TOMBSTONE, TOMBSTONED, WRONG_REVISION } from './batch.js';
 import type { Tail } from './tail.js';
 import { nextTurn } from './turn.js';
-import type { Failure, FromWriter, PackedBatch, ToWriter, WriterData } from './writer.js';
+import type { Failure, FromWriter, ToWriter, WriterData } from './writer.js';
 
 /** Beyond this much waiting for the disk the store is overloaded, and says so instead of growing. */
 const WAITING_BYTES = 256 * 1024 * 1024;
 
 /**
- * A batch of so many appends does not wait for the turn to end: the thread writes it into its transaction while the rest of
+ * A batch of so many commands does not wait for the turn to end: the thread writes it into its transaction while the rest of
  * the turn is still being packed, and takes the rest into the same transaction.
  */
-const FULL_BATCH_APPENDS = 16;
-
-/** What a full batch of ordinary events needs. */
-const FIRST_BATCH_BYTES = 16 * 1024;
+const FULL_BATCH = 16;
 
 /** The thread's file beside this one: a `.ts` among the sources, a `.js` in `dist/`. */
 const writerEntry = new URL(`./writer${extname(new URL(import.meta.url).pathname)}`, import.meta.url);
 
 interface Waiting {
+  readonly operation: Operation;
   readonly stream: string;
-  readonly expected: ExpectedRevision;
+  readonly expected: Expectation;
   readonly sizeBytes: number;
-  resolve(result: AppendResult): void;
+  resolve(result: WriteResult): void;
   reject(error: Error): void;
-}
-
-/** What one turn of the event loop appended, or a part of it. The bytes are copied in at once: the caller may reuse its own. */
-class Batch {
-  readonly #words: string[] = [];
-  readonly #numbers: number[] = [];
-  #bytes = new Uint8Array(FIRST_BATCH_BYTES);
-  #length = 0;
-  #count = 0;
-
-  get isFull(): boolean {
-    return this.#count >= FULL_BATCH_APPENDS;
-  }
-
-  /** Returns how many bytes it added. */
-  add(stream: string, expected: number, created: number, events: readonly NewEvent[]): number {
-    const before = this.#length;
-    this.#words.push(stream);
-    this.#numbers.push(expected, created, events.length);
-    let revision = expected;
-    for (const event of events) {
-      const checksum = eventChecksum(stream, ++revision, created, event);
-      this.#words.push(event.id, event.type);
-      this.#numbers.push(checksum, event.data.length, event.metadata.length);
-      this.#put(event.data);
-      this.#put(event.metadata);
-    }
-    this.#count += 1;
-    return this.#length - before;
-  }
-
-  /** The message that carries it. Its buffers may be transferred: the batch is spent. */
-  pack(): PackedBatch & { readonly numbers: Float64Array<ArrayBuffer>; readonly bytes: Uint8Array<ArrayBuffer> } {
-    const numbers = Float64Array.from(this.#numbers);
-    return { kind: 'append', count: this.#count, words: this.#words, numbers, bytes: this.#bytes };
-  }
-
-  #put(bytes: Uint8Array): void {
-    const end = this.#length + bytes.length;
-    if (end > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(end, 2 * this.#bytes.length));
-      larger.set(this.#bytes.subarray(0, this.#length));
-      this.#bytes = larger;
-    }
-    this.#bytes.set(bytes, this.#length);
-    this.#length = end;
-  }
 }
 
 function causeOf(failure: Failure): Error {
@@ -91,6 +50,8 @@ export interface WriterThreadOptions {
   readonly logger: Logger;
   /** Moved after each commit, before the appends of that commit are answered; failed if the thread ends untold. */
   readonly tail: Tail;
+  /** Told of each command that was done, before anyone else can know of it. */
+  readonly onDone?: (stream: string, operation: Operation, revision: number) => void;
   /** The thread's program; another only in tests of this file. */
   readonly entry?: URL;
 }
@@ -127,7 +88,7 @@ export class WriterThread {
    * @throws StoreInUse, UnknownStoreFormat, StoreUnavailable
    */
   static async start(options: WriterThreadOptions): Promise<WriterThread> {
-    const { file, tail, entry = writerEntry } = options;
+    const { file, logger, tail, entry = writerEntry } = options;
     const bell = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
     const worker = new Worker(entry, {
       name: 'event-store-writer',
@@ -139,7 +100,9 @@ export class WriterThread {
       throw new StoreUnavailable(`the writer of ${file} did not start`, { cause });
     });
     if (answer.kind === 'opened') {
-      tail.advance(answer.head as Position);
+      const { head, migratedFrom } = answer;
+      if (migratedFrom !== undefined) logger.info({ file, migratedFrom, events: head }, 'event store migrated');
+      tail.advance(head as Position);
       return new WriterThread(worker, bell, options);
     }
     if (answer.kind !== 'refused') throw new StoreUnavailable(`the writer of ${file} answered before it was asked`);
@@ -154,29 +117,13 @@ export class WriterThread {
     }
   }
 
-  append(
-    stream: string,
-    expected: ExpectedRevision,
-    created: number,
-    events: readonly NewEvent[],
-  ): Promise<AppendResult> {
-    if (this.#state === 'closing') return Promise.reject(new StoreUnavailable(`${this.#options.file} is closed`));
-    if (this.#state !== 'open') return Promise.reject(this.#state);
-    if (this.#waitingBytes > WAITING_BYTES) {
-      return Promise.reject(
-        new StoreUnavailable(`${this.#waitingBytes} bytes already wait to be written to ${this.#options.file}`),
-      );
-    }
-    const batch = (this.#batch ??= new Batch());
-    const sizeBytes = batch.add(stream, expected === 'no-stream' ? -1 : expected, created, events);
-    this.#waitingBytes += sizeBytes;
-    const settled = new Promise<AppendResult>((resolve, reject) =>
-      this.#waiting.push({ stream, expected, sizeBytes, resolve, reject }),
-    );
-    // A thread that has nothing to do is told at once: while it wakes, the rest of the turn is packed.
-    if (batch.isFull || this.#waiting.length === 1) this.#post();
-    else this.#postAfterTurn();
-    return settled;
+  append(stream: string, expected: Expectation, created: number, events: readonly NewEvent[]): Promise<WriteResult> {
+    return this.#command(APPEND, stream, expected, created, events);
+  }
+
+  async remove(stream: string, expected: Expectation, created: number, how: 'delete' | 'tombstone'): Promise<Position> {
+    const operation = how === 'delete' ? DELETE : TOMBSTONE;
+    return (await this.#command(operation, stream, expected, created, [])).position;
   }
 
   /** Finishes what was taken, lets go of the file, ends the thread. */
@@ -187,6 +134,32 @@ export class WriterThread {
       this.#tell({ kind: 'close' }, []);
     }
     await this.#exited;
+  }
+
+  #command(
+    operation: Operation,
+    stream: string,
+    expected: Expectation,
+    created: number,
+    events: readonly NewEvent[],
+  ): Promise<WriteResult> {
+    if (this.#state === 'closing') return Promise.reject(new StoreUnavailable(`${this.#options.file} is closed`));
+    if (this.#state !== 'open') return Promise.reject(this.#state);
+    if (this.#waitingBytes > WAITING_BYTES) {
+      return Promise.reject(
+        new StoreUnavailable(`${this.#waitingBytes} bytes already wait to be written to ${this.#options.file}`),
+      );
+    }
+    const batch = (this.#batch ??= new Batch());
+    const sizeBytes = batch.add(operation, stream, numberOf(expected), created, events);
+    this.#waitingBytes += sizeBytes;
+    const settled = new Promise<WriteResult>((resolve, reject) =>
+      this.#waiting.push({ operation, stream, expected, sizeBytes, resolve, reject }),
+    );
+    // A thread that has nothing to do is told at once: while it wakes, the rest of the turn is packed.
+    if (batch.count >= FULL_BATCH || this.#waiting.length === 1) this.#post();
+    else this.#postAfterTurn();
+    return settled;
   }
 
   #postAfterTurn(): void {
@@ -224,14 +197,16 @@ export class WriterThread {
   }
 
   #settle(answers: Float64Array, head: Position): void {
-    this.#options.tail.advance(head);
-    let next = 0;
-    for (const waiting of this.#take(answers.length / 2)) {
-      const position = answers[next++] ?? 0;
-      const revision = answers[next++] ?? 0;
-      if (position > 0) waiting.resolve({ revision, position: position as Position });
-      else waiting.reject(wrongRevision(waiting, revision));
+    const { tail, onDone } = this.#options;
+    const taken = this.#take(answers.length / 2);
+    if (onDone) {
+      for (const [index, { stream, operation }] of taken.entries()) {
+        if ((answers[2 * index] ?? 0) >= 0) onDone(stream, operation, answers[2 * index + 1] ?? 0);
+      }
     }
+    tail.advance(head);
+    for (const [index, waiting] of taken.entries())
+      settle(waiting, answers[2 * index] ?? 0, answers[2 * index + 1] ?? 0);
   }
 
   #fail(count: number, failure: Failure): void {
@@ -268,6 +243,14 @@ function firstMessage(worker: Worker): Promise<FromWriter> {
   });
 }
 
-function wrongRevision({ stream, expected }: Waiting, actual: number): WrongExpectedRevision {
-  return new WrongExpectedRevision(stream, expected, actual < 0 ? 'no-stream' : actual);
+function settle({ stream, expected, resolve, reject }: Waiting, position: number, lastRevision: number): void {
+  const revision = lastRevision < 0 ? 'no-stream' : lastRevision;
+  switch (position) {
+    case WRONG_REVISION:
+      return reject(new WrongExpectedRevision(stream, expected, revision));
+    case TOMBSTONED:
+      return reject(new StreamTombstoned(stream));
+    default:
+      return resolve({ revision, position: position as Position });
+  }
 }
