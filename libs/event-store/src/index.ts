@@ -32,5 +32,27 @@ export type {
   WriteResult,
 } from './log.js';
 export { METADATA_TYPE, TOMBSTONE_REVISION, TOMBSTONE_TYPE } from './log.js';
-export type { EmbeddedStoreOptions } from './embedded/index.js';
-export { openEmbeddedStore } from './embedded/index.js';
+export type {
+  BackupOptions,
+  EmbeddedStoreOptions,
+  Fault,
+  Finding,
+  LogFileDescription,
+  Verification,
+  VerifyOptions,
+  Walk,
+} from './embedded/index.js';
+export {
+  backupLogFile,
+  BackupRefused,
+  describeLogFile,
+  openEmbeddedStore,
+  readEmbeddedLog,
+  verifyLogFile,
+} from './embedded/index.js';
+export type { KurrentStoreOptions } from './kurrentdb/index.js';
+export { openKurrentStore } from './kurrentdb/index.js';
+export type { StoreContext } from './open.js';
+export { openStore } from './open.js';
+export type { Facade, FacadeOptions, FacadeUser } from './facade/index.js';
+export { serveFacade } from './facade/index.js';

@@ -11,6 +11,8 @@ import { EmbeddedStore } from './store.js';
 import { Tail } from './tail.js';
 import { WriterThread } from './writer-thread.js';
 
+export * from './upkeep/index.js';
+
 export interface EmbeddedStoreOptions {
   /** The SQLite file; made, with its folder, when it is not there. Beside it lie `-wal`, `-shm` and `.lock`: one local disk. */
   readonly file: string;
