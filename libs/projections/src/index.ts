@@ -1,4 +1,6 @@
 export { canonicalDigest, canonicalViews } from './canonical.js';
+export type { Compacted } from './compact.js';
+export { compactViews } from './compact.js';
 export type { Page, Paging } from './cursor.js';
 export type {
   DecodedEvent,
