@@ -30,6 +30,7 @@ const applications = {
   'host-agent': ['contracts', 'messaging', 'hypervisors', 'images', 'identity', 'runtime'],
   cli: ['contracts'],
   console: ['contracts'],
+  store: ['event-store', 'projections', 'runtime', 'contracts'],
   standalone: everyLibrary,
 };
 

@@ -3,7 +3,9 @@
 // newer Node is imported only after that.
 import { existsSync } from 'fs';
 
-const program = new URL('../dist/apps/cli/src/main.js', import.meta.url);
+// What looks after files runs where the files are, and has all of the store in it; everything else speaks only HTTP.
+const app = process.argv[2] === 'store' ? 'store' : 'cli';
+const program = new URL(`../dist/apps/${app}/src/main.js`, import.meta.url);
 const [major, minor] = process.versions.node.split('.').map(Number);
 
 if (major < 22 || (major === 22 && minor < 15)) {

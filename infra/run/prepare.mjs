@@ -37,7 +37,7 @@ export async function build() {
   const wanted = digest(sources());
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   const nest = join(root, 'node_modules', '@nestjs', 'cli', 'bin', 'nest.js');
-  for (const app of ['standalone', 'cli']) {
+  for (const app of ['standalone', 'cli', 'store']) {
     await step(`building ${app} (about 10 s)`, nodeBinary(), [nest, 'build', app]);
   }
   mkdirSync(dirname(stamp), { recursive: true });
