@@ -1,11 +1,13 @@
 /** What the embedded store promises beyond the port: about its file, its lock, its disk, and `kill -9`. */
 import { execFile } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { cp, mkdir, mkdtemp, open as openFile, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { EventStore, ExpectedRevision } from '@vw/event-store';
+import { crc32 } from 'node:zlib';
+import type { EventLog, EventStore, ExpectedRevision, NewEvent } from '@vw/event-store';
 import {
   EventCorrupted,
   openEmbeddedStore,
@@ -14,7 +16,7 @@ import {
   StoreUnavailable,
   UnknownStoreFormat,
 } from '@vw/event-store';
-import { systemClock } from '@vw/runtime';
+import { silentLogger, systemClock } from '@vw/runtime';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Program } from '../../support/program.js';
@@ -33,9 +35,9 @@ beforeEach(async () => {
 
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const open = (): Promise<EventStore> => openEmbeddedStore({ file, clock: systemClock });
+const open = (): Promise<EventLog> => openEmbeddedStore({ file, clock: systemClock });
 
-async function withStore<T>(use: (store: EventStore) => Promise<T>): Promise<T> {
+async function withStore<T>(use: (store: EventLog) => Promise<T>): Promise<T> {
   const store = await open();
   try {
     return await use(store);
@@ -199,6 +201,132 @@ describe('the disk of an embedded store', () => {
   });
 });
 
+describe('a file of format 1', () => {
+  const streams = ['workspace-1', 'wörkspace-2', 'host-3'];
+
+  /** As the programs of format 1 made it: no content type, and checksums without the position. One event is damaged. */
+  function writeFormat1(count: number, damaged?: number): void {
+    const db = new Database(file);
+    db.pragma('journal_mode = WAL');
+    db.exec(`
+      CREATE TABLE streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+      CREATE TABLE events (
+        position INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES streams (id), revision INTEGER NOT NULL,
+        id TEXT NOT NULL, type TEXT NOT NULL, created INTEGER NOT NULL, checksum INTEGER NOT NULL,
+        data BLOB NOT NULL, metadata BLOB NOT NULL
+      ) STRICT;
+      CREATE UNIQUE INDEX events_by_stream ON events (stream, revision);
+      CREATE UNIQUE INDEX events_by_id ON events (id, stream);
+      PRAGMA application_id = 0x7677656c;
+      PRAGMA user_version = 1;
+    `);
+    const addStream = db.prepare('INSERT INTO streams VALUES (?, ?)');
+    const addEvent = db.prepare('INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
+    db.transaction(() => {
+      for (const [index, name] of streams.entries()) addStream.run(index + 1, name);
+      for (let made = 0; made < count; made += 1) {
+        const [stream, revision, created] = [made % streams.length, Math.floor(made / streams.length), 1000 + made];
+        const [id, type, data, metadata] = [randomUUID(), 'WorkspaceRefined', dataOf(made), Buffer.from('{}')];
+        const head = [streams[stream], revision, created, id, type, data.length].join('\u0000');
+        const checksum = crc32(metadata, crc32(data, crc32(head)));
+        const stored = made + 1 === damaged ? checksum ^ 1 : checksum;
+        addEvent.run(made + 1, stream + 1, revision, id, type, created, stored, data, metadata);
+      }
+    })();
+    db.close();
+  }
+
+  const dataOf = (made: number): Buffer => Buffer.from(JSON.stringify({ made }));
+
+  it('is migrated when it is opened, once, and what was damaged before is found as before', async () => {
+    writeFormat1(60, 50);
+    const lines: string[] = [];
+    const logger = { ...silentLogger, info: (_fields: object, message: string) => void lines.push(message) };
+    const store = await openEmbeddedStore({ file, clock: systemClock, logger });
+    expect(lines.filter((line) => line.includes('migrated'))).toHaveLength(1);
+    const log = await collect(store.readAll(START, { limit: 49 }));
+    expect(log.map(({ data }) => Buffer.from(data).toString())).toEqual(log.map((_, made) => dataOf(made).toString()));
+    expect(log.every(({ contentType }) => contentType === 'json')).toBe(true);
+    const refusal = await collect(store.readAll(START)).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ name: 'EventCorrupted', stream: 'wörkspace-2', revision: 16, damage: 'checksum' });
+    expect(await collect(store.readStream('workspace-1'))).toHaveLength(20);
+    const repeated = { ...(log[0] as NewEvent), id: (log[0] as NewEvent).id.toUpperCase() };
+    expect(await store.append('workspace-1', 'no-stream', [repeated])).toEqual({ revision: 0, position: 1 });
+    expect(await store.append('workspace-1', 19, events(1))).toEqual({ revision: 20, position: 61 });
+    await store.close();
+    const again = await openEmbeddedStore({ file, clock: systemClock, logger });
+    expect(lines.filter((line) => line.includes('migrated'))).toHaveLength(1);
+    expect(await collect(again.readStream('workspace-1'))).toHaveLength(21);
+    await again.close();
+  });
+
+  it('survives a kill -9 in the middle of its migration', { timeout: 120_000 }, async () => {
+    const count = 100_000;
+    writeFormat1(count);
+    const program = runProgram(writersProgram, file, '0');
+    await appeared(`${file}-wal`);
+    await program.kill();
+    expect(program.lines, 'the migration was over before the kill').toEqual([]);
+    const between = new Database(file);
+    expect(between.pragma('user_version', { simple: true })).toBe(1);
+    between.close();
+    await withStore(async (store) => {
+      let read = 0;
+      for await (const { position } of store.readAll(START)) expect(position).toBe((read += 1));
+      expect(read).toBe(count);
+    });
+  });
+});
+
+describe('the tail of the write-ahead log', () => {
+  it('may be torn or garbled anywhere: what was acknowledged before that place is there, and nothing else but the rest of the truth', async () => {
+    const [taken, durable] = [join(folder, 'taken'), [] as number[]];
+    const truth = await withStore(async (store) => {
+      for (let made = 0; made < 60; made += 1) {
+        const [event] = events(1).map((one) => ({ ...one, data: randomBytes(made % 9 === 8 ? 9000 : 300) }));
+        await store.write(`w-${made % 4}`, 'any', event ? [event] : []);
+        durable.push((await stat(`${file}-wal`)).size);
+      }
+      await mkdir(taken);
+      // As a power cut finds them: the store is open, and nothing has been folded into the file.
+      for (const part of ['', '-wal']) await cp(`${file}${part}`, join(taken, `log.db${part}`));
+      return collect(store.readAll(START));
+    });
+    const size = durable.at(-1) as number;
+    const places = Array.from({ length: 30 }, (_, index) => Math.floor((size * (index + 0.5)) / 30) + index);
+    for (const [index, place] of places.entries()) {
+      const damaged = join(folder, `damaged-${index}`);
+      await cp(taken, damaged, { recursive: true });
+      await damage(join(damaged, 'log.db-wal'), place, (['torn', 'flipped', 'garbled'] as const)[index % 3] ?? 'torn');
+      const store = await openEmbeddedStore({ file: join(damaged, 'log.db'), clock: systemClock });
+      const left = await collect(store.readAll(START));
+      expect(left).toEqual(truth.slice(0, left.length));
+      expect(left.length).toBeGreaterThanOrEqual(durable.filter((end) => end <= place).length);
+      expect(left.length).toBeLessThan(truth.length);
+      for (const stream of ['w-0', 'w-1', 'w-2', 'w-3']) {
+        expect(await collect(store.readStream(stream))).toEqual(left.filter((event) => event.stream === stream));
+      }
+      const { position } = await store.write('w-0', 'any', events(1));
+      expect(position).toBe(left.length + 1);
+      await store.close();
+    }
+  });
+
+  async function damage(path: string, place: number, how: 'torn' | 'flipped' | 'garbled'): Promise<void> {
+    const handle = await openFile(path, 'r+');
+    const rest = (await handle.stat()).size - place;
+    if (how === 'torn') await handle.truncate(place);
+    if (how === 'garbled') await handle.write(randomBytes(rest), 0, rest, place);
+    if (how === 'flipped') {
+      const byte = Buffer.alloc(1);
+      await handle.read(byte, 0, 1, place);
+      byte[0] = (byte[0] ?? 0) ^ 0x10;
+      await handle.write(byte, 0, 1, place);
+    }
+    await handle.close();
+  }
+});
+
 describe('kill -9', () => {
   it(
     'loses nothing acknowledged, leaves no gap, and a retry with the same ids makes no duplicate',
@@ -262,6 +390,10 @@ async function expectAccount(store: EventStore, accounts: readonly (readonly str
     expect(whole).toHaveLength(revision + 1);
     expect(whole.slice(-ids.length).map(({ id }) => id)).toEqual(ids);
   }
+}
+
+async function appeared(path: string): Promise<void> {
+  while (!(await stat(path).catch(() => undefined))) await nextTurn();
 }
 
 async function until(program: Program, reached: (lines: readonly string[]) => boolean): Promise<void> {

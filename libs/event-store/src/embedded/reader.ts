@@ -70,6 +70,19 @@ interface Range {
   readonly to: number;
 }
 
+/** Where a sequence of keys cannot be read on. */
+interface Damage {
+  readonly key: number;
+  readonly kind: EventCorrupted['damage'];
+}
+
+/** How the rows of one sequence are told apart. */
+interface Reading {
+  readonly keyOf: (row: Row) => number;
+  readonly loss: (damage: Damage) => Error;
+  readonly notBefore?: number;
+}
+
 type Statement<Result> = Database.Statement<number[], Result>;
 
 export class LogReader {
@@ -77,6 +90,7 @@ export class LogReader {
   readonly #db: Database.Database;
   readonly #names = new Map<number, string>();
   readonly #statements;
+  readonly #inTheLog: Reading = { loss: (damage) => this.#lossAt(damage), keyOf: ([position]) => position };
 
   constructor(file: string) {
     this.#file = file;
@@ -134,10 +148,13 @@ export class LogReader {
       range,
       ([, , revision]) => revision,
     );
-    const readable = rows.filter(([, , , , , created]) => created >= bounds.notBefore);
     const [position = 0, , revision = 0] = rows.at(-1) ?? [];
     return {
-      events: this.#verified(readable, damage && new EventCorrupted(name, damage.key, damage.kind)),
+      events: this.#verified(rows, damage, {
+        loss: ({ key, kind }) => new EventCorrupted(name, key, kind),
+        keyOf: ([, , revision]) => revision,
+        notBefore: bounds.notBefore,
+      }),
       considered: rows.length,
       last: rows.length > 0 ? { position: position as Position, revision } : undefined,
       end: !damage && rows.length > 0 && revision === (direction === 'forwards' ? bounds.last : bounds.first),
@@ -180,7 +197,7 @@ export class LogReader {
     const { rows, damage } = this.#rows(this.#statements.all[range.direction], [], range, ([position]) => position);
     const [position = 0, , revision = 0] = rows.at(-1) ?? [];
     return {
-      events: this.#verified(rows, damage && this.#lossAt(damage.key, damage.kind)),
+      events: this.#verified(rows, damage, this.#inTheLog),
       considered: rows.length,
       last: rows.length > 0 ? { position: position as Position, revision } : undefined,
       end: !damage && position === (range.direction === 'forwards' ? end : 1),
@@ -216,7 +233,7 @@ export class LogReader {
     const stop = complete ? heads.rows[considered - 1] : rows.at(-1);
     const [position = 0, , revision = 0] = stop ?? [];
     return {
-      events: this.#verified(rows, damage && this.#lossAt(damage.key, damage.kind)),
+      events: this.#verified(rows, damage, this.#inTheLog),
       considered: stop === undefined ? 0 : Math.abs(position - range.from) + 1,
       last: stop === undefined ? undefined : { position: position as Position, revision },
       end: !damage && complete && position === (direction === 'forwards' ? end : 1),
@@ -231,7 +248,7 @@ export class LogReader {
     keyOf: (row: R) => number,
   ): {
     readonly rows: readonly R[];
-    readonly damage?: { readonly key: number; readonly kind: 'checksum' | 'missing' };
+    readonly damage?: Damage;
   } {
     const [step, low, high] = direction === 'forwards' ? [1, from, to] : [-1, to, from];
     return this.#reading(() => {
@@ -254,37 +271,31 @@ export class LogReader {
     });
   }
 
-  #verified(rows: readonly Row[], damage: Error | undefined): Iterable<RecordedEvent> {
-    const recorded = (row: Row): RecordedEvent => this.#recorded(row);
+  #verified(rows: readonly Row[], damage: Damage | undefined, reading: Reading): Iterable<RecordedEvent> {
+    const { loss, keyOf, notBefore = -Infinity } = reading;
+    const recorded = (row: Row): RecordedEvent | undefined => this.#recorded(row);
     return {
       *[Symbol.iterator]() {
-        for (const row of rows) yield recorded(row);
-        if (damage) throw damage;
+        for (const row of rows) {
+          const event = recorded(row);
+          if (!event) throw loss({ key: keyOf(row), kind: 'checksum' });
+          if (event.created >= notBefore) yield event;
+        }
+        if (damage) throw loss(damage);
       },
     };
   }
 
-  /** @throws EventCorrupted when the event is not the one that was stored */
-  #recorded([position, streamId, revision, type, id, created, checksum, binary, data, metadata]: Row): RecordedEvent {
+  /** Undefined when the event is not the one that was stored. */
+  #recorded(row: Row): RecordedEvent | undefined {
+    if (!isOfItsTypes(row)) return undefined;
+    const [position, streamId, revision, type, id, created, checksum, binary, data, metadata] = row;
     const stream = this.#nameOf(streamId);
     const contentType = binary === 0 ? 'json' : 'binary';
-    const event = {
-      stream,
-      revision,
-      position: position as Position,
-      id,
-      type,
-      contentType,
-      created,
-      data,
-      metadata,
-    } as const;
-    // Damage may have made something else of what were bytes.
-    const whole = data instanceof Uint8Array && metadata instanceof Uint8Array;
-    if (!whole || storedChecksum(position, contentChecksum(stream, revision, created, event)) !== checksum) {
-      throw new EventCorrupted(stream, revision, 'checksum');
-    }
-    return event;
+    const place = { stream, revision, position: position as Position, created };
+    const event: RecordedEvent = { ...place, id, type, contentType, data, metadata };
+    const expected = storedChecksum(position, contentChecksum(stream, revision, created, event));
+    return expected === checksum ? event : undefined;
   }
 
   #nameOf(stream: number): string {
@@ -308,11 +319,13 @@ export class LogReader {
     const { head, tombstoned } = this.#headOf(stream);
     if (stream === undefined || head === undefined || tombstoned) return undefined;
     const row = this.#reading(() => this.#statements.ofStream.forwards.get(stream, head, head));
-    return row && this.#recorded(row);
+    const event = row && this.#recorded(row);
+    if (!event) throw new EventCorrupted(this.#nameOf(stream), head, row ? 'checksum' : 'missing');
+    return event;
   }
 
   /** What was at the position, as far as the index still knows. */
-  #lossAt(position: number, kind: 'checksum' | 'missing'): Error {
+  #lossAt({ key: position, kind }: Damage): Error {
     const placed = this.#reading(() => this.#statements.placed.get(position));
     if (placed) return new EventCorrupted(this.#nameOf(placed.stream), placed.revision, kind);
     return new StoreUnavailable(
@@ -363,4 +376,16 @@ function* runs(positions: readonly number[], direction: Direction): Generator<Ra
 function bytesOf(row: readonly unknown[]): number {
   const [, , , , , , , , data, metadata] = row;
   return (data instanceof Uint8Array ? data.length : 0) + (metadata instanceof Uint8Array ? metadata.length : 0);
+}
+
+/** Damage may have made a value of another type, which the checksum, made over text and bytes, could take for the one it was. */
+function isOfItsTypes([, , revision, type, id, created, , , data, metadata]: Row): boolean {
+  return (
+    typeof revision === 'number' &&
+    typeof type === 'string' &&
+    typeof id === 'string' &&
+    typeof created === 'number' &&
+    data instanceof Uint8Array &&
+    metadata instanceof Uint8Array
+  );
 }
