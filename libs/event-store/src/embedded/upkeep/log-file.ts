@@ -12,7 +12,7 @@ import { APPLICATION_ID, codeOf, FORMAT } from '../format.js';
 /** How long to wait for somebody who holds the whole file, such as the service while it migrates a small one. */
 const PATIENCE_MS = 5000;
 
-/** An event as it lies in the file, believed in nothing yet. */
+/** An event as it lies in the file, believed in nothing yet: where a row is damaged, its columns may be of any type. */
 export interface StoredRow {
   readonly position: number;
   readonly streamId: number;
@@ -68,10 +68,21 @@ function selectAfter(format: number): string {
 
 /** Whether the event is the one that was stored. */
 export function isAsStored({ format }: LogFile, row: StoredRow): boolean {
+  if (row.stream === null || !isShaped(row)) return false;
   const { stream, revision, created, id, type, data, metadata } = row;
   const event = { id, type, contentType: contentTypeOf(row), data, metadata };
-  const content = contentChecksum(stream ?? '', revision, created, event);
+  const content = contentChecksum(stream, revision, created, event);
   return (format === 1 ? content : storedChecksum(row.position, content)) === row.checksum;
+}
+
+/** Whether the columns are of the types that they were declared with: SQLite checks that when it writes, not when it reads. */
+export function isShaped({ stream, revision, id, type, created, data, metadata }: StoredRow): boolean {
+  return (
+    (stream === null || typeof (stream as unknown) === 'string') &&
+    [revision, created].every(Number.isInteger) &&
+    [id, type].every((text: unknown) => typeof text === 'string') &&
+    [data, metadata].every((bytes: unknown) => bytes instanceof Uint8Array)
+  );
 }
 
 /** @throws EventCorrupted when the event is not the one that was stored */

@@ -6,7 +6,7 @@ import { StoreUnavailable } from '../../errors.js';
 import type { EventStore, Position, ReadAllOptions, RecordedEvent } from '../../port.js';
 import { TOMBSTONE_TYPE } from '../../log.js';
 import { nextTurn } from '../turn.js';
-import { inOurWords, type LogFile, openLogFile, recordedIn, type StoredRow, told } from './log-file.js';
+import { inOurWords, isShaped, type LogFile, openLogFile, recordedIn, type StoredRow, told } from './log-file.js';
 
 /** A page is read in one go and holds no transaction open afterwards, so the write-ahead log of the service does not wait for us. */
 const PAGE_EVENTS = 512;
@@ -55,7 +55,7 @@ function pageAfter({ path, after }: LogFile, position: number): StoredRow[] {
   try {
     for (const row of after.iterate(position)) {
       rows.push(row);
-      bytes += row.data.length + row.metadata.length;
+      if (isShaped(row)) bytes += row.data.length + row.metadata.length;
       if (rows.length >= PAGE_EVENTS || bytes >= PAGE_BYTES) break;
     }
   } catch (cause) {

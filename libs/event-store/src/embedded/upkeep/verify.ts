@@ -11,10 +11,11 @@
  * Three walks, each in the order of one index, hold one event at a time: memory does not grow with the log. What cannot be read any
  * more is named from the other indexes, where those still know it.
  */
+import { StoreUnavailable } from '../../errors.js';
 import { METADATA_TYPE, TOMBSTONE_REVISION, TOMBSTONE_TYPE } from '../../log.js';
 import { codeOf } from '../format.js';
 import { nextTurn } from '../turn.js';
-import { isAsStored, type LogFile, openLogFile, type StoredRow, told } from './log-file.js';
+import { isAsStored, isShaped, type LogFile, openLogFile, type StoredRow, told } from './log-file.js';
 
 export type Fault =
   | 'pages'
@@ -42,6 +43,7 @@ export interface Finding {
 }
 
 export interface Verification {
+  /** 0 where nobody can tell. */
   readonly format: number;
   readonly events: number;
   readonly streams: number;
@@ -79,12 +81,26 @@ const LONGEST_TYPE = 1024;
 
 /** @throws UnknownStoreFormat, StoreUnavailable when the file cannot be opened at all */
 export async function verifyLogFile(path: string, options: VerifyOptions): Promise<Verification> {
-  const log = openLogFile(path);
+  let log: LogFile;
+  try {
+    log = openLogFile(path);
+  } catch (error) {
+    return unopenable(error);
+  }
   try {
     return await new Verifier(log, options).verify();
   } finally {
     log.db.close();
   }
+}
+
+/** A file whose tables cannot even be found is ours, and damaged. @throws what is no damage */
+function unopenable(error: unknown): Verification {
+  const cause = error instanceof StoreUnavailable ? error.cause : error;
+  if (!isDamage(cause) && codeOf(cause) !== 'SQLITE_ERROR') throw error;
+  const finding: Finding = { fault: 'pages', detail: cause instanceof Error ? cause.message : String(cause) };
+  const nothing = { format: 0, events: 0, streams: 0, head: 0, emptyStreams: 0 };
+  return { ...nothing, counts: { pages: 1 }, findings: [finding] };
 }
 
 class Verifier {
@@ -153,11 +169,13 @@ class Verifier {
 
   #judge(row: StoredRow): void {
     const { stream, revision, position, id, type, created, binary } = row;
-    const event = { stream: stream ?? '?', revision, position };
+    const event = { stream: nameIn(stream), revision, position };
     if (stream === null) {
       this.#find({ ...event, fault: 'no-stream', detail: `is of stream number ${row.streamId}, which is not there` });
     }
     if (!isAsStored(this.#log, row)) this.#find({ ...event, fault: 'checksum', detail: 'is not what was stored' });
+    // Nothing more can be asked of a row that is none.
+    if (!isShaped(row)) return;
     if (!UUID.test(id))
       this.#find({ ...event, fault: 'id', detail: `has the id ${JSON.stringify(id)}, which is no UUID` });
     if (type === '' || type.length > LONGEST_TYPE) {
@@ -256,7 +274,7 @@ class Verifier {
 
   #nameOf(stream: number): string {
     try {
-      return this.#log.db.prepare<[number], string>('SELECT name FROM streams WHERE id = ?').pluck().get(stream) ?? '?';
+      return nameIn(this.#log.db.prepare<[number]>('SELECT name FROM streams WHERE id = ?').pluck().get(stream));
     } catch {
       return '?';
     }
@@ -299,6 +317,11 @@ class Verifier {
 
 function isDamage(error: unknown): boolean {
   return /^SQLITE_(CORRUPT|NOTADB|IOERR)/.test(codeOf(error));
+}
+
+/** A damaged name may have become anything. */
+function nameIn(name: unknown): string {
+  return typeof name === 'string' ? name : '?';
 }
 
 function isJsonObject(data: Uint8Array): boolean {
