@@ -1,7 +1,7 @@
 /** `vw store import`: the lines of an export into a store, which then has the same events. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { openEmbeddedStore, openStore } from '@vw/event-store';
+import { openEmbeddedStore } from '@vw/event-store';
 import { type Command, Option } from 'commander';
 import { Failure, failureOf } from '../failures.js';
 import { describePlace, type Place, placeOf } from '../places.js';
@@ -11,7 +11,7 @@ import { type FormatName, formatNames, formats } from '../transfer/formats.js';
 import type { Format } from '../transfer/format.js';
 import { Importer, type ImportTarget, RecordedClock } from '../transfer/importing.js';
 import { ExportReader, type ReadLine } from '../transfer/reading.js';
-import { context } from '../transfer/source.js';
+import { openServer } from '../transfer/source.js';
 
 const READ_BYTES = 256 * 1024;
 
@@ -125,7 +125,7 @@ class ExportFile {
 /** An embedded store keeps the times of the export; a server gives its own. @throws StoreInUse, UnknownStoreFormat, StoreUnavailable */
 async function openTarget(place: Place, { clock }: Session): Promise<ImportTarget> {
   if (place.kind === 'server') {
-    return { store: await openStore(place.connection, context), clock: undefined, keepsOrder: false };
+    return { store: await openServer(place.connection), clock: undefined, keepsOrder: false };
   }
   const recorded = new RecordedClock(clock);
   return { store: await openEmbeddedStore({ file: place.file, clock: recorded }), clock: recorded, keepsOrder: true };

@@ -2,6 +2,7 @@
  * `vw store serve`: a plain store for whoever speaks EventStoreDB's protocol, over the file of an embedded one. It has no ledger in
  * it, so it takes every stream.
  */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { openEmbeddedStore, serveFacade } from '@vw/event-store';
 import { createLogger, systemIds, systemTimers } from '@vw/runtime';
@@ -59,6 +60,7 @@ async function serve({ io, clock }: Session, options: Options): Promise<void> {
       ...{ host, port, users, reserved: [], ...(tls && { tls }) },
       ...{ clock, ids: systemIds, timers: systemTimers, logger },
     }).catch((cause: unknown) => {
+      if (cause instanceof RangeError) throw new Failure('usage', cause.message, { cause });
       throw new Failure('refused', `${host}:${port} cannot be listened at: ${whyNot(cause)}`, { cause });
     });
     try {
@@ -84,7 +86,20 @@ function usersIn(text: string | undefined): User[] {
 async function tlsOf({ tlsCert, tlsKey }: Options): Promise<{ certificate: Buffer; key: Buffer } | undefined> {
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
   if (tlsCert === undefined || tlsKey === undefined) throw new Failure('usage', '--tls-cert and --tls-key go together');
-  return { certificate: await readFile(tlsCert), key: await readFile(tlsKey) };
+  const [certificate, key] = [await readFile(tlsCert), await readFile(tlsKey)];
+  const owner = readPem(`${tlsCert} is no certificate in PEM`, () => new X509Certificate(certificate));
+  const secret = readPem(`${tlsKey} is no private key in PEM without a passphrase`, () => createPrivateKey(key));
+  if (!owner.checkPrivateKey(secret))
+    throw new Failure('refused', `${tlsKey} is not the key of the certificate ${tlsCert}`);
+  return { certificate, key };
+}
+
+function readPem<T>(otherwise: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new Failure('refused', otherwise, { cause });
+  }
 }
 
 const why = new Map([
