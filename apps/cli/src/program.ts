@@ -17,6 +17,7 @@ import { version } from './version.js';
 
 const EPILOGUE = `
 An <id> is a workspace's id, a beginning of it that fits no other, or its name if it has that alone.
+vw store … looks after event stores (serve, verify, backup, export, import); vw store --help tells.
 
 Exit codes:
   0  done, or accepted where nothing waits for the outcome

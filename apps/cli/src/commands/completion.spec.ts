@@ -36,6 +36,7 @@ describe('completion', () => {
   it('offers commands, their options and choices', async () => {
     expect(await offered('de')).toEqual(['deploy']);
     expect(await offered('un')).toEqual(['unpause', 'undeploy']);
+    expect(await offered('store', 'ex')).toEqual(['export']);
     expect(await offered('deploy', 'w1', '--')).toEqual(['--wait', '--deadline', '--host', '--image', '--help']);
     expect(await offered('--url', 'http://deploy', 'completion', 'b')).toEqual(['bash']);
     expect(await offered('images', 'a')).toEqual(['add']);

@@ -40,8 +40,16 @@ interface Known {
   readonly takesWorkspace: boolean;
 }
 
+/** An application of its own, which `vw` starts in place of this one. */
+const store: Known = {
+  name: 'store',
+  summary: 'look after event stores',
+  words: ['serve', 'info', 'verify', 'backup', 'export', 'import', 'compact', '--help'],
+  takesWorkspace: false,
+};
+
 function known(program: Command): Known[] {
-  return program.commands
+  const own = program.commands
     .filter((command) => command.name() !== NAMES_COMMAND)
     .flatMap((command) =>
       [command.name(), ...command.aliases()].map((name) => ({
@@ -51,6 +59,7 @@ function known(program: Command): Known[] {
         takesWorkspace: command.registeredArguments[0]?.name() === 'id',
       })),
     );
+  return [...own, store];
 }
 
 /** Subcommands, choices and long options. */
