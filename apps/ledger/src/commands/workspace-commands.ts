@@ -36,12 +36,13 @@ export class WorkspaceCommands {
   async execute(request: CommandRequest): Promise<CommandOutcome> {
     const digest = commandDigest(request);
     const stream = `workspace-${request.workspaceId}`;
-    const elsewhere = this.commandIds.claim(request.commandId, stream);
-    if (elsewhere !== undefined) {
+    const claim = this.commandIds.claim(request.commandId, stream);
+    if (claim.kind === 'taken') {
       const { commandId } = request;
-      return refuse('COMMAND_ID_REUSED', { commandId, stream }, { commandId, stream: elsewhere }) as CommandOutcome;
+      return refuse('COMMAND_ID_REUSED', { commandId, stream }, { commandId, stream: claim.by }) as CommandOutcome;
     }
-    let mayBeBehind = true;
+    // Decided on the past, a command that was answered would be taken for a new one, and only the store would know better.
+    let mayBeBehind = claim.kind === 'new';
     return this.streams.settle(stream, async () => {
       const recalled = this.streams.recalled(request.workspaceId);
       if (mayBeBehind && recalled.history.length > 0) {
