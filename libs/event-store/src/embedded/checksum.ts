@@ -10,9 +10,9 @@ import type { NewEvent } from '../port.js';
 
 /** Over everything but the position. A store of format 1 kept this one. */
 export function contentChecksum(stream: string, revision: number, created: number, event: NewEvent): number {
-  const head = [stream, revision, created, event.id, event.type, event.data.length];
-  if (event.contentType === 'binary') head.push('binary');
-  return crc32(event.metadata, crc32(event.data, crc32(head.join('\u0000'))));
+  const { id, type, contentType, data, metadata } = event;
+  const head = `${stream}\0${revision}\0${created}\0${id}\0${type}\0${data.length}${contentType === 'binary' ? '\0binary' : ''}`;
+  return crc32(metadata, crc32(data, crc32(head)));
 }
 
 const place = new DataView(new ArrayBuffer(8));

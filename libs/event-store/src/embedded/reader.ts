@@ -7,6 +7,9 @@
  *
  * Positions in the log, and revisions in a stream, have no gaps. So a page knows which event must come next, and one that is not
  * there, or cannot be read, is a loss that has a name; what comes before it is still served.
+ *
+ * A page is fetched in two steps, first everything but bytes, then the bytes of those wanted, neighbours in one piece: a buffer
+ * for each of an event's two costs more than all the rest of reading it.
  */
 import Database from 'better-sqlite3';
 import { EventCorrupted, StoreUnavailable } from '../errors.js';
@@ -17,18 +20,18 @@ import { contentChecksum, storedChecksum } from './checksum.js';
 import { codeOf } from './format.js';
 import { metadataStreamOf } from './metadata.js';
 
-/** A page looks at no more events, and stops at the first that makes it larger. */
+/** A page has no more events, and no more bytes unless its first event has. */
 const PAGE_EVENTS = 512;
 const PAGE_BYTES = 1024 * 1024;
 
-/** A page with a filter looks at so many events, most of whose bytes it may never read. */
+/** A page with a filter looks at so many events. */
 const SIFTED_EVENTS = 2048;
 
 /** Names of streams that are remembered; beyond it the memory starts anew. */
 const REMEMBERED_NAMES = 100_000;
 
 /** Raw rows, in the order of these columns: an object of each would cost as much again as reading it. */
-const COLUMNS = 'position, stream, revision, type, id, created, checksum, binary, data, metadata';
+const COLUMNS = 'position, stream, revision, type, id, created, checksum, binary, length(data), length(metadata)';
 type Row = readonly [
   position: number,
   stream: number,
@@ -38,13 +41,9 @@ type Row = readonly [
   created: number,
   checksum: number,
   binary: number,
-  data: Uint8Array,
-  metadata: Uint8Array,
+  dataBytes: number,
+  metadataBytes: number,
 ];
-
-/** What is known of an event before its bytes are read. */
-const HEAD_COLUMNS = 'position, stream, revision, type';
-type HeadRow = readonly [position: number, stream: number, revision: number, type: string];
 
 /** What is written of a stream, whether it can be read or not. */
 export interface StreamState {
@@ -63,63 +62,93 @@ export interface Bounds {
   readonly notBefore: number;
 }
 
-/** Part of an unbroken sequence of keys: positions, or the revisions of one stream. Both ends included. */
+/** Events under keys without a gap: positions, or the revisions of one stream. */
+interface Sequence {
+  readonly rows: Database.Statement<number[], Row>;
+  readonly bytes: Database.Statement<number[], Buffer | null>;
+  /** What the statements are given before the keys. */
+  readonly of: readonly number[];
+  keyOf(row: Row): number;
+  loss(damage: Damage): Error;
+}
+
+/** Where a sequence cannot be read on. */
+interface Damage {
+  readonly key: number;
+  readonly kind: EventCorrupted['damage'];
+}
+
+/** Part of a sequence, both ends included. */
 interface Range {
   readonly direction: Direction;
   readonly from: number;
   readonly to: number;
 }
 
-/** Where a sequence of keys cannot be read on. */
-interface Damage {
-  readonly key: number;
-  readonly kind: EventCorrupted['damage'];
+/** Neighbours in the direction of reading, and their bytes in the order of the sequence. */
+interface Run {
+  readonly rows: readonly Row[];
+  readonly bytes: Buffer;
 }
 
-/** How the rows of one sequence are told apart. */
-interface Reading {
-  readonly keyOf: (row: Row) => number;
-  readonly loss: (damage: Damage) => Error;
-  readonly notBefore?: number;
-}
+const EMPTY = Buffer.alloc(0);
 
-type Statement<Result> = Database.Statement<number[], Result>;
+export const nothing: Page = { events: [], considered: 0, last: undefined, end: true };
+
+/** Whether the event is one of its users', and not of the store's own streams nor a tombstone. */
+export function isOrdinary({ stream, revision }: { readonly stream: string; readonly revision: number }): boolean {
+  return !stream.startsWith('$') && revision !== TOMBSTONE_REVISION;
+}
 
 export class LogReader {
   readonly #file: string;
   readonly #db: Database.Database;
   readonly #names = new Map<number, string>();
   readonly #statements;
-  readonly #inTheLog: Reading = { loss: (damage) => this.#lossAt(damage), keyOf: ([position]) => position };
+  readonly #all: Sequence;
 
   constructor(file: string) {
     this.#file = file;
-    const db = new Database(file, { readonly: true, fileMustExist: true });
-    const both = <R>(columns: string, where: string, key: string): Record<Direction, Statement<R>> => ({
-      forwards: db
-        .prepare<number[], R>(`SELECT ${columns} FROM events WHERE ${where} ${key} BETWEEN ? AND ? ORDER BY ${key}`)
-        .raw(),
-      backwards: db
-        .prepare<number[], R>(
-          `SELECT ${columns} FROM events WHERE ${where} ${key} BETWEEN ? AND ? ORDER BY ${key} DESC`,
+    this.#db = new Database(file, { readonly: true, fileMustExist: true });
+    const db = this.#db;
+    const rows = (where: string, key: string): Sequence['rows'] =>
+      db
+        .prepare<number[], Row>(`SELECT ${COLUMNS} FROM events WHERE ${where} ${key} BETWEEN ? AND ? ORDER BY ${key}`)
+        .raw();
+    // group_concat makes text of bytes and looks at none of them.
+    const bytes = (where: string, key: string): Sequence['bytes'] =>
+      db
+        .prepare<number[], Buffer | null>(
+          `SELECT CAST(group_concat(data || metadata, '') AS BLOB) FROM (
+             SELECT data, metadata FROM events WHERE ${where} ${key} BETWEEN ? AND ? ORDER BY ${key}
+           )`,
         )
-        .raw(),
-    });
-    this.#db = db;
+        .pluck();
     this.#statements = {
       end: db.prepare<[], number>('SELECT coalesce(max(position), 0) FROM events').pluck(),
       stream: db.prepare<[string], number>('SELECT id FROM streams WHERE name = ?').pluck(),
       name: db.prepare<[number], string>('SELECT name FROM streams WHERE id = ?').pluck(),
       lastRevision: db
-        .prepare<[number, number], number>('SELECT max(revision) FROM events WHERE stream = ? AND revision < ?')
+        .prepare<[number, number], number | null>('SELECT max(revision) FROM events WHERE stream = ? AND revision < ?')
         .pluck(),
+      lastPlaces: db
+        .prepare<[number], [position: number, stream: number, revision: number]>(
+          'SELECT position, stream, revision FROM events WHERE position > ? ORDER BY position DESC',
+        )
+        .raw(),
       // Over the index alone: it is asked for an event whose row is lost.
       placed: db.prepare<[number], { readonly stream: number; readonly revision: number }>(
         'SELECT stream, revision FROM events INDEXED BY events_by_stream WHERE +position = ?',
       ),
-      all: both<Row>(COLUMNS, '', 'position'),
-      allHeads: both<HeadRow>(HEAD_COLUMNS, '', 'position'),
-      ofStream: both<Row>(COLUMNS, 'stream = ? AND', 'revision'),
+      rowsOfStream: rows('stream = ? AND', 'revision'),
+      bytesOfStream: bytes('stream = ? AND', 'revision'),
+    };
+    this.#all = {
+      rows: rows('', 'position'),
+      bytes: bytes('', 'position'),
+      of: [],
+      keyOf: ([position]) => position,
+      loss: (damage) => this.#lossAt(damage),
     };
   }
 
@@ -128,12 +157,22 @@ export class LogReader {
     return this.#reading(() => (this.#statements.end.get() ?? 0) as Position);
   }
 
+  /** The position of the last event after the given one that is none of the store's own. */
+  lastOrdinary(after: Position): Position | undefined {
+    return this.#reading(() => {
+      for (const [position, stream, revision] of this.#statements.lastPlaces.iterate(after)) {
+        if (isOrdinary({ stream: this.#nameOf(stream), revision })) return position as Position;
+      }
+      return undefined;
+    });
+  }
+
   /** @throws EventCorrupted when its metadata is not what was stored */
   state(name: string): StreamState {
-    const stream = this.#reading(() => this.#statements.stream.get(name));
-    const metadataStream = this.#reading(() => this.#statements.stream.get(metadataStreamOf(name)));
-    const { head, tombstoned } = this.#headOf(stream);
-    return { head, tombstoned, metadata: this.#newestOf(metadataStream) };
+    return this.#reading(() => {
+      const { head, tombstoned } = this.#headOf(this.#statements.stream.get(name));
+      return { head, tombstoned, metadata: this.#newestOf(metadataStreamOf(name)) };
+    });
   }
 
   /** Readable events of the stream from the revision on, or back from it. */
@@ -142,23 +181,7 @@ export class LogReader {
     const range = rangeFrom(first, direction, Math.min(limit, PAGE_EVENTS), bounds);
     const stream = this.#reading(() => this.#statements.stream.get(name));
     if (!range || stream === undefined) return nothing;
-    const { rows, damage } = this.#rows(
-      this.#statements.ofStream[direction],
-      [stream],
-      range,
-      ([, , revision]) => revision,
-    );
-    const [position = 0, , revision = 0] = rows.at(-1) ?? [];
-    return {
-      events: this.#verified(rows, damage, {
-        loss: ({ key, kind }) => new EventCorrupted(name, key, kind),
-        keyOf: ([, , revision]) => revision,
-        notBefore: bounds.notBefore,
-      }),
-      considered: rows.length,
-      last: rows.length > 0 ? { position: position as Position, revision } : undefined,
-      end: !damage && rows.length > 0 && revision === (direction === 'forwards' ? bounds.last : bounds.first),
-    };
+    return this.#page(this.#sequenceOf(name, stream), range, bounds, { notBefore: bounds.notBefore });
   }
 
   /**
@@ -166,136 +189,129 @@ export class LogReader {
    * damage has made look like another event's stream or type may be left out unseen.
    */
   pageOfAll(beyond: Position, direction: Direction, limit: number, matches?: Matches): Page {
-    const last = this.end();
-    const first = direction === 'forwards' ? Math.max(beyond, 0) + 1 : Math.min(beyond - 1, last);
-    const count = Math.min(limit, matches ? SIFTED_EVENTS : PAGE_EVENTS);
-    const range = rangeFrom(first, direction, matches ? SIFTED_EVENTS : count, { first: 1, last });
-    if (!range || limit <= 0) return nothing;
-    return matches
-      ? this.#siftedPage(range, Math.min(limit, PAGE_EVENTS), last, matches)
-      : this.#wholePage(range, last);
-  }
-
-  /** The position of the last event after the given one that is none of the store's own. */
-  lastOrdinary(after: Position): Position | undefined {
-    return this.#reading(() => {
-      for (const [position, stream, revision] of this.#statements.allHeads.backwards.iterate(
-        after + 1,
-        Number.MAX_VALUE,
-      )) {
-        if (isOrdinary({ stream: this.#nameOf(stream), revision })) return position as Position;
-      }
-      return undefined;
-    });
+    const bounds = { first: 1, last: this.end() };
+    const first = direction === 'forwards' ? Math.max(beyond, 0) + 1 : Math.min(beyond - 1, bounds.last);
+    const mostEvents = Math.min(limit, PAGE_EVENTS);
+    const range = rangeFrom(first, direction, matches && mostEvents > 0 ? SIFTED_EVENTS : mostEvents, bounds);
+    return range ? this.#page(this.#all, range, bounds, { mostEvents, matches }) : nothing;
   }
 
   close(): void {
     this.#db.close();
   }
 
-  #wholePage(range: Range, end: number): Page {
-    const { rows, damage } = this.#rows(this.#statements.all[range.direction], [], range, ([position]) => position);
-    const [position = 0, , revision = 0] = rows.at(-1) ?? [];
-    return {
-      events: this.#verified(rows, damage, this.#inTheLog),
-      considered: rows.length,
-      last: rows.length > 0 ? { position: position as Position, revision } : undefined,
-      end: !damage && position === (range.direction === 'forwards' ? end : 1),
-    };
-  }
-
-  /** Looks at the heads of many events, then reads the bytes of those that match. */
-  #siftedPage(range: Range, limit: number, end: number, matches: Matches): Page {
-    const { direction } = range;
-    const heads = this.#rows(this.#statements.allHeads[direction], [], range, ([position]) => position);
-    const wanted: number[] = [];
-    let considered = 0;
-    for (const [position, stream, , type] of heads.rows) {
-      if (wanted.length >= limit) break;
-      considered += 1;
-      if (matches({ stream: this.#nameOf(stream), type })) wanted.push(position);
-    }
-    let damage = considered === heads.rows.length ? heads.damage : undefined;
-    const rows: Row[] = [];
-    let bytes = 0;
-    for (const run of runs(wanted, direction)) {
-      if (bytes >= PAGE_BYTES || rows.length >= wanted.length) break;
-      const part = this.#rows(this.#statements.all[direction], [], run, ([position]) => position);
-      for (const row of part.rows) bytes += bytesOf(row);
-      rows.push(...part.rows);
-      if (part.damage) {
-        damage = part.damage;
-        break;
-      }
-    }
-    const complete = rows.length === wanted.length;
-    // What was not read is looked at again by the next page.
-    const stop = complete ? heads.rows[considered - 1] : rows.at(-1);
-    const [position = 0, , revision = 0] = stop ?? [];
-    return {
-      events: this.#verified(rows, damage, this.#inTheLog),
-      considered: stop === undefined ? 0 : Math.abs(position - range.from) + 1,
-      last: stop === undefined ? undefined : { position: position as Position, revision },
-      end: !damage && complete && position === (direction === 'forwards' ? end : 1),
-    };
-  }
-
-  /** The rows of the range in its direction: as far as the page's bytes go, and as far as they are all there. */
-  #rows<R extends readonly unknown[]>(
-    statements: Statement<R>,
-    of: readonly number[],
-    { direction, from, to }: Range,
-    keyOf: (row: R) => number,
-  ): {
-    readonly rows: readonly R[];
-    readonly damage?: Damage;
-  } {
-    const [step, low, high] = direction === 'forwards' ? [1, from, to] : [-1, to, from];
+  #page(
+    sequence: Sequence,
+    range: Range,
+    bounds: { readonly first: number; readonly last: number },
+    wanted: { readonly mostEvents?: number; readonly matches?: Matches | undefined; readonly notBefore?: number },
+  ): Page {
     return this.#reading(() => {
-      const rows: R[] = [];
-      let next = from;
-      let bytes = 0;
-      try {
-        for (const row of statements.iterate(...of, low, high)) {
-          if (keyOf(row) !== next) return { rows, damage: { key: next, kind: 'missing' } };
-          rows.push(row);
-          next += step;
-          bytes += bytesOf(row);
-          if (bytes >= PAGE_BYTES) return { rows };
+      const { direction } = range;
+      const whole = readRows(sequence, range);
+      const { runs, considered } = this.#sift(sequence, whole.rows, wanted);
+      let damage = considered === whole.rows.length ? whole.damage : undefined;
+      let stop = whole.rows[considered - 1];
+      const read: Run[] = [];
+      for (const rows of runs) {
+        const run = readBytes(sequence, rows, direction);
+        read.push(run);
+        if (run.damage) {
+          damage = run.damage;
+          stop = run.rows.at(-1) ?? read.at(-2)?.rows.at(-1);
+          break;
         }
-      } catch (error) {
-        if (!codeOf(error).startsWith('SQLITE_CORRUPT')) throw error;
-        return { rows, damage: { key: next, kind: 'checksum' } };
       }
-      return next === to + step ? { rows } : { rows, damage: { key: next, kind: 'missing' } };
+      const ending = direction === 'forwards' ? bounds.last : bounds.first;
+      return {
+        events: this.#verified(sequence, read, damage, direction, wanted.notBefore),
+        considered: stop === undefined ? 0 : Math.abs(sequence.keyOf(stop) - range.from) + 1,
+        last: stop && { position: stop[0] as Position, revision: stop[2] },
+        end: !damage && stop !== undefined && sequence.keyOf(stop) === ending,
+      };
     });
   }
 
-  #verified(rows: readonly Row[], damage: Damage | undefined, reading: Reading): Iterable<RecordedEvent> {
-    const { loss, keyOf, notBefore = -Infinity } = reading;
-    const recorded = (row: Row): RecordedEvent | undefined => this.#recorded(row);
+  /** Those that match, up to what a page holds, neighbours together; and how many were looked at for them. */
+  #sift(
+    sequence: Sequence,
+    rows: readonly Row[],
+    { mostEvents = PAGE_EVENTS, matches }: { readonly mostEvents?: number; readonly matches?: Matches | undefined },
+  ): { readonly runs: readonly (readonly Row[])[]; readonly considered: number } {
+    const runs: Row[][] = [];
+    let events = 0;
+    let bytes = 0;
+    let lastKey = Number.NaN;
+    for (const [index, row] of rows.entries()) {
+      if (events === mostEvents) return { runs, considered: index };
+      if (matches && !matches({ stream: this.#nameOf(row[1]), type: row[3] })) continue;
+      bytes += row[8] + row[9];
+      if (bytes > PAGE_BYTES && events > 0) return { runs, considered: index };
+      const key = sequence.keyOf(row);
+      const run = runs.at(-1);
+      if (run && Math.abs(key - lastKey) === 1) run.push(row);
+      else runs.push([row]);
+      lastKey = key;
+      events += 1;
+    }
+    return { runs, considered: rows.length };
+  }
+
+  #verified(
+    sequence: Sequence,
+    runs: readonly Run[],
+    damage: Damage | undefined,
+    direction: Direction,
+    notBefore = -Infinity,
+  ): Iterable<RecordedEvent> {
+    const recorded = (row: Row, bytes: Buffer, at: number): RecordedEvent | undefined => this.#recorded(row, bytes, at);
     return {
       *[Symbol.iterator]() {
-        for (const row of rows) {
-          const event = recorded(row);
-          if (!event) throw loss({ key: keyOf(row), kind: 'checksum' });
-          if (event.created >= notBefore) yield event;
+        for (const { rows, bytes } of runs) {
+          let at = direction === 'forwards' ? 0 : bytes.length;
+          for (const row of rows) {
+            const size = row[8] + row[9];
+            if (direction === 'backwards') at -= size;
+            const event = recorded(row, bytes, at);
+            if (!event) throw sequence.loss({ key: sequence.keyOf(row), kind: 'checksum' });
+            if (event.created >= notBefore) yield event;
+            if (direction === 'forwards') at += size;
+          }
         }
-        if (damage) throw loss(damage);
+        if (damage) throw sequence.loss(damage);
       },
     };
   }
 
-  /** Undefined when the event is not the one that was stored. */
-  #recorded(row: Row): RecordedEvent | undefined {
-    if (!isOfItsTypes(row)) return undefined;
-    const [position, streamId, revision, type, id, created, checksum, binary, data, metadata] = row;
-    const stream = this.#nameOf(streamId);
-    const contentType = binary === 0 ? 'json' : 'binary';
-    const place = { stream, revision, position: position as Position, created };
-    const event: RecordedEvent = { ...place, id, type, contentType, data, metadata };
-    const expected = storedChecksum(position, contentChecksum(stream, revision, created, event));
+  /** The event whose bytes begin there; undefined when it is not the one that was stored. */
+  #recorded(row: Row, bytes: Buffer, at: number): RecordedEvent | undefined {
+    const [position, streamId, revision, type, id, created, checksum, binary, dataBytes, metadataBytes] = row;
+    // Damage may have made a value of another type, which the checksum, made over text, could take for the one it was.
+    if (typeof revision !== 'number' || typeof type !== 'string' || typeof id !== 'string') return undefined;
+    if (typeof created !== 'number') return undefined;
+    const event: RecordedEvent = {
+      stream: this.#nameOf(streamId),
+      revision,
+      position: position as Position,
+      created,
+      id,
+      type,
+      contentType: binary === 0 ? 'json' : 'binary',
+      data: bytes.subarray(at, at + dataBytes),
+      metadata: bytes.subarray(at + dataBytes, at + dataBytes + metadataBytes),
+    };
+    const expected = storedChecksum(position, contentChecksum(event.stream, revision, created, event));
     return expected === checksum ? event : undefined;
+  }
+
+  #sequenceOf(name: string, stream: number): Sequence {
+    return {
+      rows: this.#statements.rowsOfStream,
+      bytes: this.#statements.bytesOfStream,
+      of: [stream],
+      keyOf: ([, , revision]) => revision,
+      loss: ({ key, kind }) => new EventCorrupted(name, key, kind),
+    };
   }
 
   #nameOf(stream: number): string {
@@ -309,18 +325,22 @@ export class LogReader {
 
   #headOf(stream: number | undefined): Pick<StreamState, 'head' | 'tombstoned'> {
     if (stream === undefined) return { head: undefined, tombstoned: false };
-    const below = (limit: number): number | undefined =>
-      this.#reading(() => this.#statements.lastRevision.get(stream, limit)) ?? undefined;
+    const below = (limit: number): number | undefined => this.#statements.lastRevision.get(stream, limit) ?? undefined;
     const last = below(Number.MAX_VALUE);
     return last === TOMBSTONE_REVISION ? { head: below(last), tombstoned: true } : { head: last, tombstoned: false };
   }
 
-  #newestOf(stream: number | undefined): RecordedEvent | undefined {
+  #newestOf(name: string): RecordedEvent | undefined {
+    const stream = this.#statements.stream.get(name);
     const { head, tombstoned } = this.#headOf(stream);
     if (stream === undefined || head === undefined || tombstoned) return undefined;
-    const row = this.#reading(() => this.#statements.ofStream.forwards.get(stream, head, head));
-    const event = row && this.#recorded(row);
-    if (!event) throw new EventCorrupted(this.#nameOf(stream), head, row ? 'checksum' : 'missing');
+    const bounds = { first: head, last: head };
+    const [event] = this.#page(
+      this.#sequenceOf(name, stream),
+      { direction: 'forwards', from: head, to: head },
+      bounds,
+      {},
+    ).events;
     return event;
   }
 
@@ -338,54 +358,76 @@ export class LogReader {
     try {
       return read();
     } catch (cause) {
+      if (cause instanceof EventCorrupted || cause instanceof StoreUnavailable) throw cause;
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new StoreUnavailable(`${this.#file} cannot be read: ${reason}`, { cause });
     }
   }
 }
 
-export const nothing: Page = { events: [], considered: 0, last: undefined, end: true };
-
-/** Whether the event is one of its users', and not of the store's own streams nor a tombstone. */
-export function isOrdinary({ stream, revision }: { readonly stream: string; readonly revision: number }): boolean {
-  return !stream.startsWith('$') && revision !== TOMBSTONE_REVISION;
-}
-
 function rangeFrom(
   from: number,
   direction: Direction,
   count: number,
-  { first, last }: Pick<Bounds, 'first' | 'last'>,
+  { first, last }: { readonly first: number; readonly last: number },
 ): Range | undefined {
   if (count <= 0 || from < first || from > last) return undefined;
   const to = direction === 'forwards' ? Math.min(from + count - 1, last) : Math.max(from - count + 1, first);
   return { direction, from, to };
 }
 
-/** Neighbours among the positions, together. */
-function* runs(positions: readonly number[], direction: Direction): Generator<Range, void, undefined> {
-  const step = direction === 'forwards' ? 1 : -1;
-  let begin = 0;
-  for (let index = 1; index <= positions.length; index += 1) {
-    if (positions[index] === (positions[index - 1] ?? 0) + step) continue;
-    yield { direction, from: positions[begin] ?? 0, to: positions[index - 1] ?? 0 };
-    begin = index;
+/** The rows of the range in its direction, as far as they are all there. */
+function readRows(sequence: Sequence, range: Range): { readonly rows: readonly Row[]; readonly damage?: Damage } {
+  const { rows, of, keyOf } = sequence;
+  const [low, high] = range.from <= range.to ? [range.from, range.to] : [range.to, range.from];
+  const together = unlessCorrupt(() => rows.all(...of, low, high));
+  if (together?.length === high - low + 1 && together.every((row, index) => keyOf(row) === low + index)) {
+    return { rows: range.direction === 'forwards' ? together : together.toReversed() };
   }
+  const step = range.direction === 'forwards' ? 1 : -1;
+  const found: Row[] = [];
+  for (let key = range.from; key !== range.to + step; key += step) {
+    const one = unlessCorrupt(() => rows.all(...of, key, key));
+    const [row] = one ?? [];
+    if (row === undefined || keyOf(row) !== key)
+      return { rows: found, damage: { key, kind: one ? 'missing' : 'checksum' } };
+    found.push(row);
+  }
+  return { rows: found };
 }
 
-function bytesOf(row: readonly unknown[]): number {
-  const [, , , , , , , , data, metadata] = row;
-  return (data instanceof Uint8Array ? data.length : 0) + (metadata instanceof Uint8Array ? metadata.length : 0);
+/** The bytes of neighbours, as far as they are all there. */
+function readBytes(
+  { bytes, of, keyOf }: Sequence,
+  rows: readonly Row[],
+  direction: Direction,
+): Run & { readonly damage?: Damage } {
+  const [first, last] = [rows[0], rows.at(-1)];
+  if (!first || !last) return { rows, bytes: EMPTY };
+  const [low, high] = direction === 'forwards' ? [keyOf(first), keyOf(last)] : [keyOf(last), keyOf(first)];
+  const together = unlessCorrupt(() => bytes.get(...of, low, high)) ?? EMPTY;
+  if (together.length === rows.reduce((sum, row) => sum + row[8] + row[9], 0)) return { rows, bytes: together };
+  const found: Row[] = [];
+  const parts: Buffer[] = [];
+  const soFar = (): Run => ({
+    rows: found,
+    bytes: Buffer.concat(direction === 'forwards' ? parts : parts.toReversed()),
+  });
+  for (const row of rows) {
+    const key = keyOf(row);
+    const one = unlessCorrupt(() => bytes.get(...of, key, key)) ?? EMPTY;
+    if (one.length !== row[8] + row[9]) return { ...soFar(), damage: { key, kind: 'checksum' } };
+    found.push(row);
+    parts.push(one);
+  }
+  return soFar();
 }
 
-/** Damage may have made a value of another type, which the checksum, made over text and bytes, could take for the one it was. */
-function isOfItsTypes([, , revision, type, id, created, , , data, metadata]: Row): boolean {
-  return (
-    typeof revision === 'number' &&
-    typeof type === 'string' &&
-    typeof id === 'string' &&
-    typeof created === 'number' &&
-    data instanceof Uint8Array &&
-    metadata instanceof Uint8Array
-  );
+function unlessCorrupt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (codeOf(error).startsWith('SQLITE_CORRUPT')) return undefined;
+    throw error;
+  }
 }
