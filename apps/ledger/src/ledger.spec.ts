@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Evidence, type HostMessage, type Observation, subjects, type Task } from '@vw/contracts';
 import type { CommandId, ImageDigest, Principal, WorkspaceId } from '@vw/domain';
-import { openEmbeddedStore } from '@vw/event-store';
+import { openEmbeddedStore, StoreUnavailable } from '@vw/event-store';
 import { buildHeartbeatGuest } from '@vw/hypervisors';
 import { openDirectoryRepository } from '@vw/images';
 import { type Bus, openInProcessBus } from '@vw/messaging';
@@ -17,6 +17,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CommandBodies, CommandOutcome, CommandRequest, Verb } from './commands/request.js';
 import { defaultPolicy } from './commands/policy.js';
 import { Ledger, type LedgerOptions } from './ledger.js';
+import { StoreElsewhere } from './testing/store-elsewhere.js';
 
 const alice: Principal = { subject: 'CN=alice', attributes: {}, method: 'asserted-on-loopback' };
 const capacity = {
@@ -29,25 +30,27 @@ const capacity = {
 };
 
 let folder: string;
+let store: StoreElsewhere;
 let ledger: Ledger;
 let views: Views;
 let bus: Bus;
 let host: Host;
 let closing: () => Promise<void>;
 
-const options = (): LedgerOptions => ({
+const options = (storeElsewhere = true): LedgerOptions => ({
   policy: defaultPolicy,
   dispatch: { firstResendMs: 20, lastResendMs: 40, answerWithinMs: 150 },
   hosts: { lostAfterMs: 300, sweepEveryMs: 20 },
   lifetimesEveryMs: 50,
   consoleTimeoutMs: 200,
   uploads: folder,
+  storeElsewhere,
 });
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'vw-ledger-'));
   const ports = { clock: systemClock, timers: systemTimers, ids: systemIds, logger: silentLogger };
-  const store = await openEmbeddedStore({ file: join(folder, 'log.sqlite'), ...ports });
+  store = new StoreElsewhere(await openEmbeddedStore({ file: join(folder, 'log.sqlite'), ...ports }));
   bus = await openInProcessBus({ file: join(folder, 'bus.sqlite'), ...ports });
   views = await openViews({ file: join(folder, 'views.sqlite'), store });
   const images = await openDirectoryRepository({ directory: join(folder, 'images'), clock: systemClock });
@@ -229,6 +232,55 @@ describe('a silent host', () => {
     host.beating = true;
     await until('it is back', () => views.host('h1')?.state.kind === 'connected');
     expect((await ask(id, 'deploy', {})).kind).toBe('accepted');
+  });
+});
+
+describe('a store that goes away', () => {
+  it('stops nothing for good: what was open is sent again, what hosts said is recorded, and the views follow', async () => {
+    const id = await created();
+    await ask(id, 'deploy', {});
+    await until('the task came', () => host.tasks('deploy').length > 0);
+    await until('it is shown', () => views.workspace(id)?.state.placement.kind === 'staging');
+    store.leave();
+    const task = host.last('deploy');
+    await host.say(id, task, { kind: 'deployed', imageDigest: digestOf(task) });
+    await expect(ask(id, 'cancel', { reason: 'too slow' })).rejects.toThrow(StoreUnavailable);
+    expect({ ready: ledger.isReady(), answers: await ledger.storeAnswers() }).toEqual({ ready: true, answers: false });
+    expect(views.workspace(id)?.state.placement.kind).toBe('staging');
+
+    store.comeBack();
+    expect(await ledger.storeAnswers()).toBe(true);
+    await until('it is staged', () => views.workspace(id)?.state.placement.kind === 'staged');
+    await ask(id, 'start', {});
+    await until('the next task comes', () => host.tasks('start').length > 0);
+    const sent = host.tasks('deploy').length;
+    await systemTimers.sleep(150);
+    expect(host.tasks('deploy')).toHaveLength(sent);
+    expect((await types(id)).filter((type) => type === 'WorkspaceDeployed')).toHaveLength(1);
+  });
+
+  it('gives no command two effects that is sent again', async () => {
+    const id = await created();
+    const commandId = systemIds.next() as CommandId;
+    const request = { verb: 'check-out', workspaceId: id, body: {}, commandId, principal: alice } as const;
+    store.leave();
+    await expect(ledger.commands.execute(request)).rejects.toThrow(StoreUnavailable);
+    store.comeBack();
+    expect((await ledger.commands.execute(request)).kind).toBe('accepted');
+    expect((await ledger.commands.execute(request)).kind).toBe('repeated');
+    expect(await types(id)).toEqual(['WorkspaceCreated', 'WorkspaceCheckedOut']);
+  });
+
+  it('ends the ledger where it is in the same process, for there it does not come back', async () => {
+    const other = await openViews({ file: join(folder, 'other.sqlite'), store });
+    const inside = new Ledger({ ...ledger.ports, views: other }, options(false));
+    const ended = inside.run(new AbortController().signal);
+    ended.catch(() => undefined);
+    await until('it is ready', () => inside.isReady());
+    store.leave();
+    await expect(ended).rejects.toThrow(StoreUnavailable);
+    other.close();
+    store.comeBack();
   });
 });
 

@@ -1,6 +1,7 @@
 /**
  * The ledger as one object: VW Factory and VW Repository (paper §4), built of ports, without Nest. `run` is its life: views first, because everything else
- * asks them; then the loops, each following the log from its own place. A loop that fails ends the ledger: it is restarted whole, from the log.
+ * asks them; then the loops, each following the log from its own place. A loop that fails ends the ledger: it is restarted whole, from the log. Only what is
+ * known to pass is waited for: a disk that is full under the views, and a store elsewhere that is away.
  */
 import {
   allotment,
@@ -11,7 +12,7 @@ import {
   type WorkspaceState,
   ledgerSubject,
 } from '@vw/domain';
-import type { EventStore } from '@vw/event-store';
+import { type EventStore, StoreUnavailable } from '@vw/event-store';
 import type { ImageRepository } from '@vw/images';
 import type { Bus } from '@vw/messaging';
 import { type Views, ViewsUnavailable } from '@vw/projections';
@@ -49,16 +50,24 @@ export interface LedgerOptions {
   readonly consoleTimeoutMs: number;
   /** Where arriving images are held until they are whole; on the repository's disk, so that a full one is noticed at once. */
   readonly uploads: string;
+  /**
+   * Whether the store is in another process. Such a store goes and comes back by itself, and an append whose answer is lost may have been recorded; one in this
+   * process that cannot be followed any more does not come back before the process does.
+   */
+  readonly storeElsewhere: boolean;
 }
 
-export const defaultLedgerTiming: Omit<LedgerOptions, 'policy' | 'uploads'> = {
+export const defaultLedgerTiming: Omit<LedgerOptions, 'policy' | 'uploads' | 'storeElsewhere'> = {
   dispatch: { firstResendMs: 1000, lastResendMs: 15_000, answerWithinMs: 10_000 },
   hosts: { lostAfterMs: 15_000, sweepEveryMs: 1000 },
   lifetimesEveryMs: 1000,
   consoleTimeoutMs: 2000,
 };
 
-const viewsRetryMs = 1000;
+const firstRetryMs = 250;
+const lastRetryMs = 2000;
+/** A store that has not answered by then is away, as far as whoever asks for readiness is concerned. */
+const answersWithinMs = 1000;
 
 const ledgerItself: Principal = { subject: ledgerSubject, attributes: {}, method: 'ledger' };
 
@@ -72,8 +81,11 @@ export class Ledger {
   private readonly intake: Intake;
   private readonly lifetimes: Lifetimes;
   readonly uploads: string;
+  /** See LedgerOptions. */
+  readonly storeElsewhere: boolean;
   private readonly ending = new AbortController();
   private ready = false;
+  private asking: Promise<boolean> | undefined;
 
   constructor(
     readonly ports: LedgerPorts,
@@ -82,6 +94,7 @@ export class Ledger {
     const { store, views, bus, images, clock, timers, ids, logger } = ports;
     const streams = new Streams(store);
     this.uploads = options.uploads;
+    this.storeElsewhere = options.storeElsewhere;
     const commandIds = new CommandIds((commandId) => views.commandUse(commandId)?.stream);
     this.commands = new WorkspaceCommands(streams, worldOf(streams, views), commandIds, options.policy, clock);
     this.imagePool = new ImagePool(streams, images, clock, ids);
@@ -139,19 +152,28 @@ export class Ledger {
     return this.ready;
   }
 
+  /** Whether commands can be taken: the store is asked, once for all who want to know at the same time. */
+  async storeAnswers(): Promise<boolean> {
+    this.asking ??= this.askStore().finally(() => (this.asking = undefined));
+    return this.asking;
+  }
+
   /** Resolves when the signal has aborted and all loops have ended; rejects as soon as one of them fails. */
   async run(signal: AbortSignal): Promise<void> {
     const { store, views } = this.ports;
     const failed = new AbortController();
     const stop = AbortSignal.any([signal, failed.signal]);
-    const projecting = this.project(stop);
-    const loops = [projecting];
+    const projecting = this.lastingly('the views stay behind the log', () => views.run(stop), stop);
+    const catchUp = async () => {
+      await views.waitFor(await store.head(), stop);
+    };
+    const catchingUp = this.lastingly('the end of the log is not known', catchUp, stop);
+    const loops = [projecting, catchingUp];
     try {
-      const head = await store.head();
-      await Promise.race([views.waitFor(head, stop), projecting]);
+      await Promise.race([catchingUp, projecting]);
       if (!stop.aborted) {
         loops.push(
-          this.dispatcher.run(stop),
+          this.lastingly('no task is sent', () => this.dispatcher.run(stop), stop),
           this.intake.run(stop),
           this.hostWatch.run(stop),
           this.lifetimes.run(stop),
@@ -167,18 +189,37 @@ export class Ledger {
     }
   }
 
-  /** A disk that is full for a while makes the views old, never wrong: they go on from where they stand. */
-  private async project(signal: AbortSignal): Promise<void> {
-    const { views, timers, logger } = this.ports;
+  /** Runs something that follows the log, and again from where the views stand whenever it was stopped by what passes: it is late then, and never wrong. */
+  private async lastingly(otherwise: string, run: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    const { clock, timers, logger } = this.ports;
+    let pauseMs = firstRetryMs;
     while (!signal.aborted) {
+      const began = clock.monotonic();
       try {
-        return await views.run(signal);
+        return await run();
       } catch (error) {
-        if (!(error instanceof ViewsUnavailable)) throw error;
-        logger.error({ err: error }, 'the views stay behind the log; they will be tried again');
-        await timers.sleep(viewsRetryMs, signal);
+        if (!this.passes(error)) throw error;
+        if (clock.monotonic() - began > lastRetryMs) pauseMs = firstRetryMs;
+        logger.error({ err: error }, `${otherwise} for now; it will be tried again`);
       }
+      await timers.sleep(pauseMs, signal);
+      pauseMs = Math.min(2 * pauseMs, lastRetryMs);
     }
+  }
+
+  private passes(error: unknown): boolean {
+    return error instanceof ViewsUnavailable || (error instanceof StoreUnavailable && this.storeElsewhere);
+  }
+
+  private async askStore(): Promise<boolean> {
+    const { store, timers } = this.ports;
+    const answered = new AbortController();
+    const answer = store.head().then(
+      () => true,
+      () => false,
+    );
+    const late = timers.sleep(answersWithinMs, answered.signal).then(() => false);
+    return Promise.race([answer, late]).finally(() => answered.abort());
   }
 
   private async markUnknown(workspaceId: WorkspaceId, reason: string): Promise<void> {

@@ -4,6 +4,8 @@ import { createLogger, systemTimers } from '@vw/runtime';
 import { ConfigurationError, loadSettings } from './config/load.js';
 import { measureMachine } from './config/machine.js';
 import { describeSettings, settingTable } from './config/settings.js';
+import { DataInUse } from './data-folder.js';
+import { sentence } from './sentence.js';
 import { openService, type Service } from './service.js';
 
 const usage = 2;
@@ -31,8 +33,9 @@ export async function run(args: readonly string[], environment: NodeJS.ProcessEn
     return await ended;
   } catch (error) {
     if (error instanceof ConfigurationError) return complain(error.message, usage);
+    if (error instanceof DataInUse) return complain(`${error.message}; VW_DATA names another folder`, 1);
     if (error instanceof StoreInUse)
-      return complain(`${error.path} is in use: another instance runs on this data; VW_DATA names another folder`, 1);
+      return complain(`${error.path} is in use by another program, such as vw store; VW_DATA names another folder`, 1);
     if (isTaken(error)) {
       const { address, port } = error;
       return complain(`port ${port} of ${address} is taken by another program; VW_HTTP_PORT names another`, 1);
@@ -46,10 +49,11 @@ function isTaken(error: unknown): error is { readonly address: string; readonly 
   return (error as NodeJS.ErrnoException | null)?.code === 'EADDRINUSE';
 }
 
-function greeting({ url, hypervisor }: Service): string {
+function greeting({ url, hypervisor, logServedAt }: Service): string {
   return [
     `workspace-ledger is ready on ${url}`,
     hypervisor,
+    ...(logServedAt === undefined ? [] : [`the log is served at ${logServedAt}`]),
     '',
     'In another terminal:',
     '  npx vw create -f schemas/samples/descriptions/heartbeat.yaml',
@@ -87,13 +91,6 @@ async function untilSignal(service: Service): Promise<number> {
   closed.abort();
   process.stderr.write('stopped\n');
   return 0;
-}
-
-function sentence(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.cause === undefined) return error.message;
-  const because = sentence(error.cause);
-  return error.message.endsWith(because) ? error.message : `${error.message}: ${because}`;
 }
 
 function say(text: string): void {

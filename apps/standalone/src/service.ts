@@ -1,43 +1,31 @@
 /**
- * The composition root: ledger, one host agent and the embedded adapters in one process. What is opened first is closed last; the log is opened before everything
- * else in the data folder, because its lock is what makes a second instance on the same data impossible.
+ * The composition root: ledger, one host agent and their adapters in one process. What is opened first is closed last; the data folder is taken before
+ * anything in it is touched, because two instances on the same data would undo each other's work.
  */
-import { constants, existsSync } from 'node:fs';
-import { access, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createHostAgent, type HostAgent } from '../../host-agent/src/index.js';
 import { defaultLedgerTiming, defaultPolicy, Ledger, loadHttp } from '../../ledger/src/index.js';
 import { ledgerSubject, type Principal } from '@vw/domain';
-import { openEmbeddedStore } from '@vw/event-store';
 import { buildHeartbeatGuest, pickHypervisor } from '@vw/hypervisors';
 import { openDirectoryRepository } from '@vw/images';
 import { openInProcessBus } from '@vw/messaging';
 import { openViews } from '@vw/projections';
-import { type Logger, systemClock, systemIds, systemRandom, systemTimers } from '@vw/runtime';
+import { type Logger, sha256Hex, systemClock, systemIds, systemRandom, systemTimers } from '@vw/runtime';
 import type { Settings } from './config/settings.js';
+import { layout, takeDataFolder } from './data-folder.js';
+import { openLedgerStore, patienceFor } from './store.js';
 
 export interface Service {
   readonly url: string;
   /** What runs the guests here, and why. */
   readonly hypervisor: string;
+  /** The connection string at which others may read the log; undefined when it is not served from here. */
+  readonly logServedAt: string | undefined;
   /** Rejects when a part of the service fails; resolves after `close`. */
   readonly ended: Promise<void>;
   /** Takes nothing new, finishes what runs, lets go of everything. Safe to call twice. */
   close(): Promise<void>;
-}
-
-/** Where everything lies under the data folder. */
-export function layout(data: string) {
-  const root = resolve(data);
-  return {
-    root,
-    log: join(root, 'log.sqlite'),
-    views: join(root, 'views.sqlite'),
-    bus: join(root, 'bus.sqlite'),
-    images: join(root, 'images'),
-    uploads: join(root, 'uploads'),
-    host: (hostId: string) => join(root, 'hosts', hostId),
-  };
 }
 
 /** The image that every new ledger has: the tiny guest that counts its heartbeats. A site may put another under its name. */
@@ -46,7 +34,8 @@ const builtIn = { name: 'heartbeat', kind: 'kernel', architecture: 'x86' } as co
 /**
  * Opens everything and answers when commands are taken.
  * @param progress told, in a few words, of each step that may take a while
- * @throws StoreInUse when another instance has the data; StoreUnavailable, ImageRepositoryUnavailable when the disk says no
+ * @throws DataInUse when another instance has the data, StoreInUse when another program has its log; StoreUnavailable, ImageRepositoryUnavailable when the disk
+ * says no; Error when a store elsewhere does not answer in time
  */
 export async function openService(
   settings: Settings,
@@ -74,15 +63,17 @@ export async function openService(
     });
     const http = loadHttp();
     progress('opening the log');
-    await makeFolders(at.root, at.uploads);
-    const store = await openEmbeddedStore({ file: at.log, clock, logger });
-    closing.push(() => store.close());
+    closing.push(await takeDataFolder(at));
+    const patiently = patienceFor(settings, runtime, progress);
+    const log = await patiently(() => openLedgerStore(settings, at.log, runtime));
+    closing.push(() => log.close());
+    const { store } = log;
     // What a killed instance was receiving is nobody's: its senders were cut off with it.
     for (const name of await readdir(at.uploads)) await rm(join(at.uploads, name), { recursive: true, force: true });
     const bus = await openInProcessBus({ file: at.bus, clock, timers, logger });
     closing.push(() => bus.close());
     const images = await openDirectoryRepository({ directory: at.images, clock, logger });
-    const views = await openViews({ file: at.views, store, logger });
+    const views = await patiently(() => openViews({ file: at.views, store, logger }));
     closing.push(() => views.close());
 
     const options = {
@@ -90,6 +81,7 @@ export async function openService(
       dispatch: { ...defaultLedgerTiming.dispatch, answerWithinMs: settings.answerSeconds * 1000 },
       policy: { ...defaultPolicy, ...policyOf(settings) },
       uploads: at.uploads,
+      storeElsewhere: log.elsewhere,
     };
     const ledger = new Ledger({ store, views, bus, images, clock, timers, ids, logger }, options);
     ledger.metrics.watch('vw_log_position', 'The last position of the log that the views show', () => views.position());
@@ -102,7 +94,7 @@ export async function openService(
       await running.catch(() => undefined);
     });
     await ready(ledger, running);
-    if (views.imageByName(builtIn.name)?.state.kind !== 'available') await addBuiltInImage(ledger, at.uploads);
+    await patiently(() => addBuiltInImage(ledger, at.uploads));
 
     progress('looking for a hypervisor');
     const { hypervisor, profile, reason } = await picking;
@@ -116,6 +108,7 @@ export async function openService(
     );
     closing.push(() => drain(agent));
     await agent.start();
+    await known(ledger, settings.hostId);
 
     const { createHttpServer } = await http;
     const app = await createHttpServer(ledger);
@@ -124,7 +117,7 @@ export async function openService(
     const url = (await app.getUrl()).replace(/\/$/, '');
 
     let closed: Promise<void> | undefined;
-    return { url, hypervisor: reason, ended: running, close: () => (closed ??= closeAll()) };
+    return { url, hypervisor: reason, logServedAt: log.servedAt, ended: running, close: () => (closed ??= closeAll()) };
   } catch (error) {
     await closeAll();
     throw error;
@@ -147,37 +140,26 @@ async function ready(ledger: Ledger, running: Promise<void>): Promise<void> {
   if (waiting.signal.aborted) await failed;
 }
 
+const knownWithinMs = 5000;
+
+/** Waits until a workspace can be deployed here, so that a service which says that it is ready is. Its store may have gone away meanwhile: that says itself. */
+async function known(ledger: Ledger, hostId: string): Promise<void> {
+  const { views, clock, timers } = ledger.ports;
+  const endsAt = clock.monotonic() + knownWithinMs;
+  while (views.host(hostId)?.state.kind !== 'connected' && clock.monotonic() < endsAt) await timers.sleep(5);
+}
+
+/** Does nothing where a site has put another under the name. The log alone does not tell that it is here: it may be elsewhere, and this data folder new. */
 async function addBuiltInImage(ledger: Ledger, folder: string): Promise<void> {
+  const guest = buildHeartbeatGuest();
+  const digest = `sha256:${sha256Hex(guest)}`;
+  const { views, images } = ledger.ports;
+  const known = views.imageByName(builtIn.name)?.state;
+  const here = (await images.find(builtIn.name)).some((manifest) => manifest.digest === digest);
+  if (known?.kind === 'available' && (here || known.digest !== digest)) return;
   const principal: Principal = { subject: ledgerSubject, attributes: {}, method: 'ledger' };
   const file = join(folder, `${builtIn.name}.img`);
-  await writeFile(file, buildHeartbeatGuest());
+  await writeFile(file, guest);
   await ledger.imagePool.add(file, builtIn, principal);
   await rm(file);
 }
-
-/** @throws Error that names the data folder, and says in words what is wrong with it */
-async function makeFolders(root: string, uploads: string): Promise<void> {
-  const fault = await mkdir(uploads, { recursive: true })
-    .then(() => access(uploads, constants.W_OK))
-    .then(() => undefined, codeOf);
-  if (fault === undefined) return;
-  const place = nearestThere(root);
-  const code = await access(place, constants.W_OK).then(() => fault, codeOf);
-  throw new Error(`the data folder ${root} cannot be used: ${inTheWay[code] ?? code} (${place}); VW_DATA names it`);
-}
-
-const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
-
-/** Asking to make a folder, Node calls a read-only disk one that has no such folder: so what is there is asked instead. */
-function nearestThere(path: string): string {
-  return existsSync(path) ? path : nearestThere(dirname(path));
-}
-
-const inTheWay: Readonly<Record<string, string>> = {
-  EROFS: 'it is on a read-only disk',
-  EACCES: 'this user may not write there',
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk is full',
-  ENOTDIR: 'a file is in its place',
-  EEXIST: 'a file is in its place',
-};

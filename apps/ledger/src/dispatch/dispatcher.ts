@@ -61,18 +61,25 @@ export class Dispatcher {
     private readonly logger: Logger,
   ) {}
 
-  /** Runs until the signal aborts, and resolves when every pursuit has ended. */
+  /**
+   * Runs until the signal aborts, and settles when every pursuit has ended; may then be run again, and begins with what is open.
+   * @throws StoreUnavailable and other failures of the store
+   */
   async run(signal: AbortSignal): Promise<void> {
-    const { workspaceIds, position } = this.intents.open();
-    for (const workspaceId of workspaceIds) this.follow((await this.streams.workspace(workspaceId)).state, signal);
-    for await (const item of this.store.subscribeAll(position, signal)) {
-      if (item.kind !== 'event' || !item.event.stream.startsWith('workspace-')) continue;
-      const workspaceId = item.event.stream.slice('workspace-'.length) as WorkspaceId;
-      if (item.event.type === 'OperatorOverrode') await this.dismiss(workspaceId, item.event.revision);
-      this.follow((await this.streams.reached(item.event)).state, signal);
+    try {
+      const { workspaceIds, position } = this.intents.open();
+      for (const workspaceId of workspaceIds) this.follow((await this.streams.workspace(workspaceId)).state, signal);
+      for await (const item of this.store.subscribeAll(position, signal)) {
+        if (item.kind !== 'event' || !item.event.stream.startsWith('workspace-')) continue;
+        const workspaceId = item.event.stream.slice('workspace-'.length) as WorkspaceId;
+        if (item.event.type === 'OperatorOverrode') await this.dismiss(workspaceId, item.event.revision);
+        this.follow((await this.streams.reached(item.event)).state, signal);
+      }
+    } finally {
+      for (const { ended } of this.pursuits.values()) ended.abort();
+      this.pursuits.clear();
+      await Promise.all(this.running);
     }
-    for (const { ended } of this.pursuits.values()) ended.abort();
-    await Promise.all(this.running);
   }
 
   /** Brings the pursuit of one workspace in line with what its stream says. Sends nothing itself: that may fail, and is then tried again. */

@@ -1,7 +1,7 @@
 /** Every error leaves as a problem; what is our own fault says nothing of our insides, and is logged whole. */
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { Problem } from '@vw/contracts';
-import { EventCorrupted, StoreUnavailable } from '@vw/event-store';
+import { AppendTooLarge, EventCorrupted, StoreUnavailable, StreamTombstoned } from '@vw/event-store';
 import { ImageRepositoryUnavailable } from '@vw/images';
 import { UnknownCursor, ViewsUnavailable } from '@vw/projections';
 import type { Logger } from '@vw/runtime';
@@ -10,7 +10,11 @@ import { problem, ProblemException } from './problem.js';
 
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
-  constructor(private readonly logger: Logger) {}
+  /** @param storeElsewhere whether an append whose answer was lost may have been recorded */
+  constructor(
+    private readonly logger: Logger,
+    private readonly storeElsewhere: boolean,
+  ) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
@@ -19,7 +23,7 @@ export class ProblemFilter implements ExceptionFilter {
 
   /** Also for what the router refuses before Nest hears of it: an address that cannot be decoded, or is too long. */
   answer(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    const said = { ...this.problemOf(error).problem, instance: request.url };
+    const said = { ...this.problemOf(error, request.method).problem, instance: request.url };
     // A problem that a route itself gives, also a 5xx, is an answer; whoever can ask for it must not fill the log with it.
     if (said.status >= 500 && !(error instanceof ProblemException))
       this.logger.error({ err: error, url: request.url }, 'a request failed');
@@ -33,12 +37,12 @@ export class ProblemFilter implements ExceptionFilter {
       .send(JSON.stringify(said satisfies Problem));
   }
 
-  private problemOf(error: unknown): ProblemException {
+  private problemOf(error: unknown, method: string): ProblemException {
     if (error instanceof ProblemException) return error;
-    if (error instanceof StoreUnavailable || error instanceof ImageRepositoryUnavailable) {
-      const because = causes(error).join(': ');
-      return problem(503, 'STORE_UNAVAILABLE', `Nothing was recorded: ${because}`, {}, { cause: error });
-    }
+    if (error instanceof StoreUnavailable || error instanceof ImageRepositoryUnavailable)
+      return this.storeProblem(error, method);
+    if (error instanceof AppendTooLarge) return problem(413, 'TOO_LARGE', error.message, {}, { cause: error });
+    if (error instanceof StreamTombstoned) return problem(410, 'GONE', error.message, {}, { cause: error });
     if (error instanceof EventCorrupted) return problem(500, 'LOG_DAMAGED', error.message, {}, { cause: error });
     if (error instanceof ViewsUnavailable) {
       return problem(503, 'VIEWS_UNAVAILABLE', causes(error).join(': '), {}, { cause: error });
@@ -50,6 +54,18 @@ export class ProblemFilter implements ExceptionFilter {
     if (status === 415) return problem(415, 'UNSUPPORTED_TYPE', (error as Error).message);
     if (status !== undefined && status < 500) return problem(status, 'BAD_REQUEST', (error as Error).message);
     return problem(500, 'INTERNAL', 'The ledger failed; its log says why', {}, { cause: error });
+  }
+
+  /** What became of a request that the store did not serve, as far as that is known. */
+  private storeProblem(error: Error, method: string): ProblemException {
+    const because = causes(error).join(': ');
+    const about = (detail: string) => problem(503, 'STORE_UNAVAILABLE', detail, {}, { cause: error });
+    if (method === 'GET') return about(`The store cannot be read now: ${because}`);
+    const mayBeRecorded = error instanceof StoreUnavailable && this.storeElsewhere;
+    if (!mayBeRecorded) return about(`Nothing was recorded: ${because}`);
+    return about(
+      `It is not known whether this was recorded; sent again with the same id it takes effect once: ${because}`,
+    );
   }
 }
 

@@ -26,7 +26,7 @@ class HttpModule {}
 
 /** Builds the application; the caller listens and closes. */
 export async function createHttpServer(ledger: Ledger): Promise<NestFastifyApplication> {
-  const problems = new ProblemFilter(ledger.ports.logger);
+  const problems = new ProblemFilter(ledger.ports.logger, ledger.storeElsewhere);
   const adapter = new FastifyAdapter({
     bodyLimit,
     forceCloseConnections: true,

@@ -1,7 +1,7 @@
 /** Reads the settings: the environment first, then `vw.yaml`, then what is so without being told. Everything is judged before anything is done. */
 import { existsSync, readFileSync } from 'node:fs';
 import { isMap, isScalar, parseDocument } from 'yaml';
-import { type Settings, type SettingTable } from './settings.js';
+import { contradictions, type Settings, type SettingTable } from './settings.js';
 
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
@@ -22,14 +22,19 @@ export function loadSettings(table: SettingTable, environment: NodeJS.ProcessEnv
   const faults: string[] = [...unknownVariables(table, environment)];
   const settings: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries(table)) {
-    const { variable, key, fallback } = setting;
+    const { variable, key, fallback, secret } = setting;
     const text = environment[variable];
     const source =
       text === undefined ? (inFile.get(key) ?? { named: variable, text: fallback }) : { named: variable, text };
     const read = setting.read(source.text);
     if (read.ok) settings[name] = read.value;
-    else faults.push(`${source.named} is ${JSON.stringify(source.text)}, expected ${read.expected}`);
+    else {
+      // Whoever mistypes a connection string has typed its password, and this goes to a log.
+      const found = secret ? 'not understood' : JSON.stringify(source.text);
+      faults.push(`${source.named} is ${found}, expected ${read.expected}`);
+    }
   }
+  if (faults.length === 0) faults.push(...contradictions(settings as unknown as Settings));
   if (faults.length > 0) throw new ConfigurationError(faults.join('\n'));
   return settings as unknown as Settings;
 }

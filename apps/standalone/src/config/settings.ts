@@ -2,6 +2,7 @@
  * Every setting there is: its variable, its place in `vw.yaml`, what it takes, what it is without being told. One table, from which values are read, judged and
  * documented; a wrong value names its key.
  */
+import { embedded, isConnectionString } from './connection.js';
 
 export interface Settings {
   readonly data: string;
@@ -16,6 +17,24 @@ export interface Settings {
   readonly leaseSeconds: number;
   readonly graceSeconds: number;
   readonly answerSeconds: number;
+  /** `embedded`, or the connection string of a store elsewhere. */
+  readonly store: string;
+  readonly storeWaitSeconds: number;
+  readonly storeListen: Address | undefined;
+  readonly storeTlsCert: string | undefined;
+  readonly storeTlsKey: string | undefined;
+  /** The first is the administrator. */
+  readonly storeUsers: readonly User[];
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface User {
+  readonly name: string;
+  readonly password: string;
 }
 
 /** What a setting makes of its text: the value, or what was expected. */
@@ -27,6 +46,8 @@ export interface Setting<T = unknown> {
   readonly key: string;
   readonly about: string;
   readonly fallback: string;
+  /** Its text holds a password: no message may repeat it. */
+  readonly secret?: true;
   read(text: string): Read<T>;
 }
 
@@ -46,8 +67,10 @@ const oneOf =
     return value === undefined ? fail(`one of ${choices.join(', ')}`) : { ok: true, value };
   };
 
+const isLoopback = (host: string): boolean => ['127.0.0.1', '::1', 'localhost'].includes(host);
+
 const loopback = (text: string): Read<string> =>
-  ['127.0.0.1', '::1', 'localhost'].includes(text)
+  isLoopback(text)
     ? { ok: true, value: text }
     : fail('127.0.0.1, ::1 or localhost: no other address is served until authentication can be configured');
 
@@ -55,6 +78,39 @@ const matching =
   (pattern: RegExp, expected: string) =>
   (text: string): Read<string> =>
     pattern.test(text) ? { ok: true, value: text } : fail(expected);
+
+/** Not set at all, when its text is empty. */
+const optional =
+  <T>(read: (text: string) => Read<T>) =>
+  (text: string): Read<T | undefined> =>
+    text === '' ? { ok: true, value: undefined } : read(text);
+
+// oxlint-disable-next-line no-control-regex -- control characters are what is refused here
+const path = matching(/^[^\u0000-\u001f]{1,1024}$/, 'a path of 1 to 1024 printable characters');
+
+/** `HOST:PORT`; an IPv6 address stands in brackets. */
+function address(text: string): Read<Address> {
+  const [, bracketed, plain, port = ''] = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || Number(port) > 65535) return fail('HOST:PORT, such as 127.0.0.1:2113');
+  return { ok: true, value: { host, port: Number(port) } };
+}
+
+/** `NAME:PASSWORD`, several with commas between; a password may have a colon in it, and no comma. */
+function users(text: string): Read<readonly User[]> {
+  const found = text.split(',').map((each) => /^([^\s:]{1,64}):(\S{1,256})$/.exec(each));
+  const known = found.flatMap((parts) => (parts === null ? [] : [{ name: parts[1] ?? '', password: parts[2] ?? '' }]));
+  if (known.length < found.length) return fail('NAME:PASSWORD, several with commas between');
+  if (new Set(known.map(({ name }) => name)).size < known.length) return fail('users of different names');
+  return { ok: true, value: known };
+}
+
+function store(text: string): Read<string> {
+  const known = text === embedded || isConnectionString(text);
+  return known
+    ? { ok: true, value: text }
+    : fail('embedded, or esdb://HOST:PORT, such as esdb://127.0.0.1:2113?tls=false');
+}
 
 export type SettingTable = { readonly [K in keyof Settings]: Setting<Settings[K]> };
 
@@ -70,8 +126,7 @@ export function settingTable(machine: {
       key: 'data',
       about: 'the folder that holds the log, the views, the images and the host’s workspaces',
       fallback: './var',
-      // oxlint-disable-next-line no-control-regex -- control characters are what is refused here
-      read: matching(/^[^\u0000-\u001f]{1,1024}$/, 'a path of 1 to 1024 printable characters'),
+      read: path,
     },
     httpHost: {
       variable: 'VW_HTTP_HOST',
@@ -150,12 +205,84 @@ export function settingTable(machine: {
       fallback: '10',
       read: whole(1, 3600),
     },
+    store: {
+      variable: 'VW_STORE',
+      key: 'store',
+      about: 'where the log is: embedded in the data folder, or the connection string of a KurrentDB (esdb://…)',
+      fallback: embedded,
+      secret: true,
+      read: store,
+    },
+    storeWaitSeconds: {
+      variable: 'VW_STORE_WAIT_SECONDS',
+      key: 'storeWaitSeconds',
+      about: 'how long a start waits for a store elsewhere that does not answer',
+      fallback: '60',
+      read: whole(0, 24 * 3600),
+    },
+    storeListen: {
+      variable: 'VW_STORE_LISTEN',
+      key: 'storeListen',
+      about: 'HOST:PORT at which the embedded log is served to EventStoreDB clients; port 0 takes any free one',
+      fallback: '',
+      read: optional(address),
+    },
+    storeTlsCert: {
+      variable: 'VW_STORE_TLS_CERT',
+      key: 'storeTlsCert',
+      about: 'the file of the certificate (PEM) with which the log is served',
+      fallback: '',
+      read: optional(path),
+    },
+    storeTlsKey: {
+      variable: 'VW_STORE_TLS_KEY',
+      key: 'storeTlsKey',
+      about: 'the file of its private key (PEM)',
+      fallback: '',
+      read: optional(path),
+    },
+    storeUsers: {
+      variable: 'VW_STORE_USERS',
+      key: 'storeUsers',
+      about: 'who may read the served log: NAME:PASSWORD, several with commas between; the first is the administrator',
+      fallback: '',
+      secret: true,
+      read: (text) => (text === '' ? { ok: true, value: [] } : users(text)),
+    },
   };
+}
+
+/** What each setting alone cannot know to be wrong: settings that contradict each other, or would do nothing. */
+export function contradictions(settings: Settings): string[] {
+  const { store: where, storeListen, storeTlsCert, storeTlsKey, storeUsers } = settings;
+  const faults: string[] = [];
+  if ((storeTlsCert === undefined) !== (storeTlsKey === undefined))
+    faults.push('VW_STORE_TLS_CERT and VW_STORE_TLS_KEY belong together: give both or neither');
+  if (storeListen === undefined) {
+    if (storeTlsCert !== undefined || storeTlsKey !== undefined || storeUsers.length > 0)
+      faults.push('VW_STORE_TLS_CERT, VW_STORE_TLS_KEY and VW_STORE_USERS are about VW_STORE_LISTEN, which is not set');
+    return faults;
+  }
+  if (where !== embedded)
+    faults.push(
+      'VW_STORE_LISTEN serves the embedded log, and VW_STORE says that the log is elsewhere: remove one of the two',
+    );
+  if (!isLoopback(storeListen.host) && (storeTlsKey === undefined || storeUsers.length === 0))
+    faults.push(
+      `VW_STORE_LISTEN is an address that others can reach (${storeListen.host}): it needs VW_STORE_TLS_CERT, VW_STORE_TLS_KEY and VW_STORE_USERS`,
+    );
+  return faults;
 }
 
 /** The table for people, as `npm start -- --help` prints it and the README shows it. */
 export function describeSettings(table: SettingTable): string {
-  return Object.values(table)
-    .map(({ variable, key, about, fallback }) => `  ${variable.padEnd(18)} ${key.padEnd(14)} ${about} (${fallback})`)
+  const rows = Object.values(table);
+  const width = (texts: readonly string[]) => Math.max(...texts.map(({ length }) => length)) + 1;
+  const variables = width(rows.map(({ variable }) => variable));
+  const keys = width(rows.map(({ key }) => key));
+  return rows
+    .map(({ variable, key, about, fallback }) => {
+      return `  ${variable.padEnd(variables)}${key.padEnd(keys)}${about} (${fallback === '' ? 'not set' : fallback})`;
+    })
     .join('\n');
 }

@@ -35,8 +35,9 @@ export class DemoClient {
     }
   }
 
-  show(id: string): Promise<WorkspaceView> {
-    return this.ask(`/v1/workspaces/${id}`);
+  /** @param after a position that the answer must have seen */
+  show(id: string, after: number): Promise<WorkspaceView> {
+    return this.ask(`/v1/workspaces/${id}?after=${after}`);
   }
 
   history(id: string): Promise<Page<EventView>> {

@@ -2,6 +2,7 @@
  * The whole life of one workspace, and what the guest itself says of it: its heartbeats stand still while it is paused, and go on with the next number after
  * its hot image was started again.
  */
+import type { CommandAnswer } from '@vw/contracts';
 import type { Timers } from '@vw/runtime';
 import type { DemoClient } from './client.js';
 
@@ -30,7 +31,7 @@ export async function liveOnce(
   const id = created.workspaceId;
   tell(`create        ${created.reference?.uri} of ${created.reference?.owner}`);
   for (const notice of created.notices ?? []) tell(`              ${notice}`);
-  await makeRunnableHere(client, id, tell);
+  await makeRunnableHere(client, created, tell);
 
   const step = async (verb: string, body: object = {}, note = '') => {
     await client.command(id, verb, body);
@@ -78,8 +79,12 @@ export async function liveOnce(
 }
 
 /** A description from elsewhere may ask for a VMM and an image that are not here: the built-in guest stands in, and the record says so. */
-async function makeRunnableHere(client: DemoClient, id: string, tell: (line: string) => void): Promise<void> {
-  const { description, image } = await client.show(id);
+async function makeRunnableHere(
+  client: DemoClient,
+  { workspaceId: id, position }: CommandAnswer,
+  tell: (line: string) => void,
+): Promise<void> {
+  const { description, image } = await client.show(id, position);
   const { requirements = {} } = description as { requirements?: { vmm?: { type: string } } };
   const standIn = { ...(image === null ? { image: 'heartbeat' } : {}), ...(requirements.vmm ? { vmm: 'any' } : {}) };
   if (Object.keys(standIn).length === 0) return;

@@ -77,7 +77,7 @@ export class EventsController {
 
 function startAfter(lastEventId: string | undefined, after: number | undefined): Position {
   if (lastEventId === undefined || lastEventId === '') return (after ?? START) as Position;
-  if (!/^\d{1,15}$/.test(lastEventId)) {
+  if (!/^\d{1,16}$/.test(lastEventId) || !Number.isSafeInteger(Number(lastEventId))) {
     throw problem(422, 'INVALID', 'Last-Event-ID is a position, a whole number', {
       problems: [{ code: 'position', message: 'not a position', where: { field: 'Last-Event-ID' } }],
     });

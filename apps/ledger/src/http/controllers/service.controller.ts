@@ -16,12 +16,12 @@ export class ServiceController {
     return { status: 'ok' };
   }
 
-  /** Ready: the views have caught up with the log, and commands are taken. */
+  /** Ready: the views have caught up with what the log held at the start, and the store answers, so that commands are taken. */
   @Get('readyz')
   async ready(@Res() reply: FastifyReply): Promise<void> {
-    const ready = this.ledger.isReady();
+    const status = !this.ledger.isReady() ? 'starting' : (await this.ledger.storeAnswers()) ? 'ready' : 'store-away';
     const position = this.ledger.ports.views.position();
-    await reply.status(ready ? 200 : 503).send({ status: ready ? 'ready' : 'starting', position });
+    await reply.status(status === 'ready' ? 200 : 503).send({ status, position });
   }
 
   @Get('metrics')

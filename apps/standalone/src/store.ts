@@ -1,0 +1,121 @@
+/**
+ * The ledger's log, wherever the settings put it: in the data folder, perhaps served to others from there; or in a store elsewhere, which may be started after
+ * this process, be away for a while, and come back.
+ */
+import { readFile } from 'node:fs/promises';
+import { type EventStore, openEmbeddedStore, openKurrentStore, serveFacade, StoreUnavailable } from '@vw/event-store';
+import type { Clock, Ids, Logger, Random, Timers } from '@vw/runtime';
+import { embedded, placeOf } from './config/connection.js';
+import { ConfigurationError } from './config/load.js';
+import type { Settings } from './config/settings.js';
+
+export interface StoreContext {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly ids: Ids;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export interface OpenedStore {
+  readonly store: EventStore;
+  /** Whether it is in another process, and therefore goes and comes back by itself. */
+  readonly elsewhere: boolean;
+  /** For clients of EventStoreDB; undefined when the log is not served from here. */
+  readonly servedAt: string | undefined;
+  close(): Promise<void>;
+}
+
+/** Whoever sends a command waits so long for a store that is away, and is told that it is. */
+const patienceMs = 5000;
+
+/** Only the ledger writes these, each event decided on the stream's state: nobody else may, least of all by accident. */
+const reserved = ['workspace-', 'host-', 'image-', 'pool-'];
+
+/**
+ * Opens the log; one that is elsewhere may still be out of reach afterwards.
+ * @throws ConfigurationError, StoreInUse, UnknownStoreFormat, StoreUnavailable; Error in one sentence when it cannot be served
+ */
+export async function openLedgerStore(settings: Settings, log: string, context: StoreContext): Promise<OpenedStore> {
+  if (settings.store !== embedded) {
+    const store = await openKurrentStore({ location: settings.store, ...context, patienceMs }).catch(asSetting);
+    return { store, elsewhere: true, servedAt: undefined, close: () => store.close() };
+  }
+  const { clock, logger } = context;
+  const store = await openEmbeddedStore({ file: log, clock, logger });
+  const { storeListen } = settings;
+  if (storeListen === undefined) return { store, elsewhere: false, servedAt: undefined, close: () => store.close() };
+  try {
+    const tls = await tlsOf(settings);
+    const { host, port } = storeListen;
+    const facade = await serveFacade({ log: store, host, port, users: settings.storeUsers, reserved, tls, ...context });
+    const authority = `${host.includes(':') ? `[${host}]` : host}:${facade.port}`;
+    return {
+      store,
+      elsewhere: false,
+      servedAt: `esdb://${authority}?tls=${tls !== undefined}`,
+      async close() {
+        await facade.close();
+        await store.close();
+      },
+    };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** What is wrong with a connection string is wrong with the setting. */
+function asSetting(error: unknown): never {
+  if (error instanceof RangeError) throw new ConfigurationError(`VW_STORE: ${error.message}`, { cause: error });
+  throw error;
+}
+
+async function tlsOf({ storeTlsCert, storeTlsKey }: Settings) {
+  if (storeTlsCert === undefined || storeTlsKey === undefined) return undefined;
+  const certificate = await readNamed('VW_STORE_TLS_CERT', storeTlsCert);
+  return { certificate, key: await readNamed('VW_STORE_TLS_KEY', storeTlsKey) };
+}
+
+async function readNamed(variable: string, file: string): Promise<Buffer> {
+  return readFile(file).catch((cause: NodeJS.ErrnoException) => {
+    throw new Error(`${variable}: ${file} cannot be read: ${cause.code}`, { cause });
+  });
+}
+
+const firstPauseMs = 250;
+const longestPauseMs = 2000;
+
+/** Repeats what a store elsewhere could not do yet, until it can or the time is over. */
+export type Patience = <T>(work: () => Promise<T>) => Promise<T>;
+
+/**
+ * How a start waits for its store, as a service does whose store is started beside it. The time is that of the whole start, however many things wait.
+ * @param progress told once, when there is something to wait for
+ */
+export function patienceFor(
+  settings: Settings,
+  { clock, timers }: Pick<StoreContext, 'clock' | 'timers'>,
+  progress: (step: string) => void,
+): Patience {
+  const { store, storeWaitSeconds } = settings;
+  if (store === embedded) return (work) => work();
+  const place = placeOf(store);
+  const endsAt = clock.monotonic() + storeWaitSeconds * 1000;
+  let told = false;
+  return async (work) => {
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable)) throw error;
+        if (clock.monotonic() + pauseMs > endsAt) {
+          throw new Error(`the store at ${place} did not answer within ${storeWaitSeconds} s`, { cause: error });
+        }
+        if (!told) progress(`waiting up to ${storeWaitSeconds} s for the store at ${place}`);
+        told = true;
+      }
+      await timers.sleep(pauseMs);
+    }
+  };
+}
