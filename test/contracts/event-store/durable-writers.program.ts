@@ -1,23 +1,29 @@
 /**
- * 32 writers on one embedded store, until somebody kills the process. Arguments: the file, and the number of this run.
+ * 32 writers on one store, until somebody kills the process. Arguments: the store's location, and the name of this run.
  *
  * Prints `pid <n>` first, `try <stream> <expected> <id> <id>` before an append, `ok <stream> <revision> <position>` once it was
  * acknowledged, and `no <stream> <error>` when it was refused; a refused append is tried again with the same ids.
  */
 import { randomUUID } from 'node:crypto';
-import { openEmbeddedStore } from '@vw/event-store';
-import { systemClock } from '@vw/runtime';
+import { openStore } from '@vw/event-store';
+import { silentLogger, systemClock, systemIds, systemRandom, systemTimers } from '@vw/runtime';
 
 const WRITERS = 32;
 
-const [file = '', run = ''] = process.argv.slice(2);
+const [location = '', run = ''] = process.argv.slice(2);
 
 /** A line that a kill swallows is one promise fewer to hold the store to; a line that came out is one to be kept. */
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-const store = await openEmbeddedStore({ file, clock: systemClock });
+const store = await openStore(location, {
+  clock: systemClock,
+  timers: systemTimers,
+  ids: systemIds,
+  random: systemRandom,
+  logger: silentLogger,
+});
 
 async function write(stream: string): Promise<never> {
   for (let expected: number | 'no-stream' = 'no-stream'; ;) {

@@ -1,8 +1,9 @@
 /** The embedded store keeps the port's contract, and is stricter where the port leaves it open. */
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openEmbeddedStore, START, WrongExpectedRevision } from '@vw/event-store';
+import { METADATA_TYPE, openEmbeddedStore, START, WrongExpectedRevision } from '@vw/event-store';
 import { systemClock } from '@vw/runtime';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { OpenedStore } from './suite.js';
@@ -10,16 +11,34 @@ import { collect, eventStoreContract, events } from './suite.js';
 
 async function openEmbedded(): Promise<OpenedStore> {
   const folder = await mkdtemp(join(tmpdir(), 'event-store-'));
-  const open = () => openEmbeddedStore({ file: join(folder, 'log.db'), clock: systemClock });
-  const store = await open();
-  let current = store;
+  const file = join(folder, 'log.db');
+  const open = () => openEmbeddedStore({ file, clock: systemClock });
+  let current = await open();
   return {
-    store,
+    store: current,
+    location: file,
+    administration: {
+      delete: async (stream) => void (await current.remove(stream, 'any', 'delete')),
+      tombstone: async (stream) => void (await current.remove(stream, 'any', 'tombstone')),
+      setMetadata: async (stream, metadata) => {
+        const data = Buffer.from(JSON.stringify(metadata));
+        const event = {
+          id: randomUUID(),
+          type: METADATA_TYPE,
+          contentType: 'json' as const,
+          data,
+          metadata: Buffer.alloc(0),
+        };
+        await current.write(`$$${stream}`, 'any', [event]);
+      },
+    },
     reopen: async () => {
       await current.close();
       current = await open();
       return current;
     },
+    // Who writes keeps the store, so it is the writers that are killed.
+    crash: (writers) => writers.kill(),
     dispose: async () => {
       await current.close();
       await rm(folder, { recursive: true, force: true });

@@ -3,24 +3,32 @@ import { AppendTooLarge } from '../errors.js';
 import type { ExpectedRevision, NewEvent } from '../port.js';
 import { appendBytes, maxAppendBytes } from '../port.js';
 
+/** RFC 9562, section 4: any version, any variant, in any case. */
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const MOST_TYPE_CHARACTERS = 1024;
+
+const MOST_CHARACTERS = 1024;
 
 /** @throws RangeError, AppendTooLarge */
 export function checkAppend(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): void {
-  if (stream === '') throw new RangeError('a stream needs a name');
   if (events.length === 0) throw new RangeError(`an append to stream ${stream} has no event`);
+  checkText('the name of a stream', stream);
   if (expected !== 'no-stream' && !(Number.isSafeInteger(expected) && expected >= 0)) {
     throw new RangeError(`${expected} is no revision of stream ${stream}`);
   }
   for (const { id, type } of events) {
-    if (!UUID.test(id)) throw new RangeError(`'${id}' is no UUID`);
-    if (type.length === 0 || type.length > MOST_TYPE_CHARACTERS) {
-      throw new RangeError(
-        `the type of an event has ${type.length} characters; it should have 1 to ${MOST_TYPE_CHARACTERS}`,
-      );
-    }
+    checkText('the type of an event', type);
+    if (!UUID.test(id)) throw new RangeError(`${id} is no id for an event of stream ${stream}: it is no UUID`);
   }
   const sizeBytes = appendBytes(events);
   if (sizeBytes > maxAppendBytes) throw new AppendTooLarge(stream, sizeBytes, maxAppendBytes);
+}
+
+/** What every server gives back as it was: no lone surrogates, and nothing that ends a string elsewhere. */
+function checkText(what: string, text: string): void {
+  if (text.length === 0 || text.length > MOST_CHARACTERS) {
+    throw new RangeError(`${what} has ${text.length} characters; it may have 1 to ${MOST_CHARACTERS}`);
+  }
+  if (text.includes('\u0000') || !text.isWellFormed()) {
+    throw new RangeError(`${what} is no text: ${JSON.stringify(text)}`);
+  }
 }
