@@ -231,10 +231,36 @@ describe('an event of any bytes', () => {
   });
 });
 
+describe('a stream that an append brings back', () => {
+  it('keeps the metadata that the store writes of it by itself, under an id of its own', async () => {
+    const [from, to] = [await temporaryFolder('a'), await temporaryFolder('b')];
+    const store = await openEmbeddedStore({ file: join(from, 'log.sqlite'), clock: systemClock });
+    const event = (n: number): NewEvent => ({
+      ...{ id: uuid(n), type: 'T', contentType: 'json', data: bytes('{}'), metadata: new Uint8Array() },
+    });
+    await store.append('s', 'no-stream', [event(1)]);
+    await store.remove('s', 0, 'delete');
+    await store.append('s', 'no-stream', [event(2)]);
+    await store.append('t', 'no-stream', [event(3)]);
+    await store.close();
+    const [own] = (await eventsIn(from)).filter(({ stream, revision }) => stream === '$$s' && revision === 1);
+    const exported = await vwStore('export', from, '--format', 'cloudevents');
+    // As another kind of server would have it: a fresh id each time.
+    const file = exported.out.replace(own!.id, uuid(77));
+    const argv = ['import', to, '--format', 'cloudevents', '--json'];
+    const imported = await startVwStore(argv, { stdin: file }).ended;
+    expect(JSON.parse(imported.out)).toMatchObject({ appended: 4, writtenByStore: 1 });
+    expect((await eventsIn(to)).map(({ stream, revision }) => [stream, revision])).toEqual(
+      (await eventsIn(from)).map(({ stream, revision }) => [stream, revision]),
+    );
+  });
+});
+
 describe('a file that does not belong', () => {
   const refusals: readonly (readonly [what: string, file: string, says: RegExp])[] = [
     ['nothing', '', /nothing in it/],
     ['no JSON', 'hello\n', /line 1 is not JSON/],
+    ['CloudEvents, unsaid', '{"specversion":"1.0"}\n', /line 1 is a CloudEvent: say --format cloudevents/],
     ['another format', '{"format":"other","version":1}\n', /line 1 is not the head/],
     ['a later version', '{"format":"vw-events","version":2}\n', /line 1 says version 2/],
     ['a position twice', exportOf(line(1), line(2, { position: 1 })), /line 3 has position 1, after position 1/],

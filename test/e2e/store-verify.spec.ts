@@ -1,13 +1,13 @@
 /** What `vw store verify` finds: everything that a file can have wrong, by the event's name, and nothing in a file that is right. */
-import { copyFile, readFile, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import type { NewEvent, RecordedEvent } from '@vw/event-store';
 import { openEmbeddedStore, readEmbeddedLog, START, UnknownStoreFormat, verifyLogFile } from '@vw/event-store';
 import { systemClock } from '@vw/runtime';
 import Database from 'better-sqlite3';
 import { beforeAll, afterAll, describe, expect, it } from 'vitest';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { Site, seeded } from '../contracts/projections/lifecycles.js';
 import { fillStore } from '../support/real-log.js';
 import { serveStore, startVwStore, vwStore } from '../support/store-command.js';
@@ -179,6 +179,42 @@ describe('verify', () => {
     );
     expect(named.length).toBeGreaterThan(0);
     expect(named.length).toBe(counts.unreadable);
+  });
+
+  it('knows the format before this one too, so that a file can be looked at and copied before it is migrated', async () => {
+    const data = await temporaryFolder('verify');
+    const db = new Database(join(data, 'log.sqlite'));
+    db.exec(`
+      CREATE TABLE streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+      CREATE TABLE events (
+        position INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES streams (id), revision INTEGER NOT NULL,
+        id TEXT NOT NULL, type TEXT NOT NULL, created INTEGER NOT NULL, checksum INTEGER NOT NULL,
+        data BLOB NOT NULL, metadata BLOB NOT NULL
+      ) STRICT;
+      CREATE UNIQUE INDEX events_by_stream ON events (stream, revision);
+      CREATE UNIQUE INDEX events_by_id ON events (id, stream);
+      PRAGMA application_id = 0x7677656c; PRAGMA user_version = 1;
+      INSERT INTO streams VALUES (1, 's')`);
+    const id = '01970000-0000-7000-8000-000000000001';
+    const [payload, metadata] = [Buffer.from('{"a":1}'), Buffer.from('{}')];
+    const head = ['s', 0, 1_760_000_000_000, id, 'T', payload.length].join('\u0000');
+    const checksum = crc32(metadata, crc32(payload, crc32(head)));
+    const insert = db.prepare('INSERT INTO events VALUES (1, 1, 0, ?, ?, 1760000000000, ?, ?, ?)');
+    insert.run(id, 'T', checksum, payload, metadata);
+    db.close();
+    const before = await readFile(join(data, 'log.sqlite'));
+    expect(await vwStore('verify', data)).toMatchObject({ code: 0 });
+    expect(await vwStore('export', data)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('"data":{"a":1}') as string,
+    });
+    const copy = join(data, 'copy.sqlite');
+    expect(JSON.parse((await vwStore('backup', data, '--to', copy, '--json')).out)).toMatchObject({ events: 1 });
+    expect(JSON.parse((await vwStore('info', copy, '--json')).out)).toMatchObject({ format: 1, plausible: true });
+    expect((await readFile(join(data, 'log.sqlite'))).equals(before)).toBe(true);
+    // Whatever opens it to write migrates it, and then it is as whole as before.
+    await (await serveStore(data)).stop();
+    expect(JSON.parse((await vwStore('verify', data, '--json')).out)).toMatchObject({ ok: true, format: 2, events: 1 });
   });
 
   it('refuses what is no log in one sentence', async () => {

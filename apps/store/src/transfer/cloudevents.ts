@@ -48,6 +48,7 @@ export const cloudEvents: Format = {
   },
 
   decode(members) {
+    if (members['format'] !== undefined) throw new Misshapen('is no CloudEvent: say --format ndjson');
     if (members['specversion'] !== SPECVERSION) {
       throw new Misshapen(
         `says specversion ${JSON.stringify(members['specversion'])}, and this program knows ${SPECVERSION}`,

@@ -26,7 +26,8 @@ export const ndjson: Format = {
   name: 'ndjson',
   head: JSON.stringify({ format: NAME, version: VERSION }),
 
-  judgeHead({ format, version }) {
+  judgeHead({ format, version, specversion }) {
+    if (specversion !== undefined) throw new Misshapen('is a CloudEvent: say --format cloudevents');
     if (format !== NAME) throw new Misshapen(`is not the head of an export: {"format":"${NAME}","version":${VERSION}}`);
     if (version !== VERSION) {
       throw new Misshapen(`says version ${JSON.stringify(version)}, and this program knows version ${VERSION}`);
