@@ -68,7 +68,7 @@ describe('a command id', () => {
       workspaceId: first.body.workspaceId,
       position: first.body.position,
     });
-    expect(await api.history(first.body.workspaceId)).toHaveLength(1);
+    expect(await api.history(first.body.workspaceId, first.body.position)).toHaveLength(1);
   });
 
   it('is refused with another body, and on another workspace', async () => {

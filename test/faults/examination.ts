@@ -51,6 +51,7 @@ export class Examination {
     await this.#readLog(api);
     for (const acknowledged of this.life.acknowledged) this.#expectKept(acknowledged);
     if (current === undefined) return wrecks.map(() => 'nothing');
+    await this.#viewsShowTheLog(api, current);
     const view = await this.#settled(api, current);
     await this.#readLog(api);
     const { body } = await api.get<OperationPage>('/v1/operations?status=open');
@@ -67,6 +68,23 @@ export class Examination {
       else expectReported(before, after, view);
     }
     return wrecks.map((wreck) => (wreck.ready ? (logAt(wreck).at(-1)?.type ?? 'nothing') : startUp));
+  }
+
+  /** Judges a service whose store was killed under it: all of the above, and its guest has noticed nothing. */
+  async judgeUndisturbed(api: Api): Promise<void> {
+    const losses = () => [...this.#histories.values()].flat().filter(tellsOfLoss);
+    const before = losses();
+    await this.judge(api, []);
+    expect(losses(), 'losses under a guest that lived on').toEqual(before);
+  }
+
+  /** A service that has lost its store for a while may be behind it. */
+  async #viewsShowTheLog(api: Api, workspaceId: string): Promise<void> {
+    const position = this.#histories.get(workspaceId)?.at(-1)?.position ?? 0;
+    await until(settledWithinMs, `the views show position ${position}`, async () => {
+      const { status } = await api.get(`/v1/workspaces/${workspaceId}?after=${position}`);
+      return status === 200 ? true : undefined;
+    });
   }
 
   async #readLog(api: Api): Promise<void> {

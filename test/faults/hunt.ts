@@ -1,9 +1,8 @@
 /**
- * When the service is killed. A stage is the last event that the log held of the workspace when the kill came, or the service's start-up; the stages that
- * were hit least are the likeliest to be hit next, so that a long hunt hits them all.
+ * When the service, or its store, is killed. A stage is the last event that the log held of the workspace when the kill came, or the service's start-up; the
+ * stages that were hit least are the likeliest to be hit next, so that a long hunt hits them all.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LaunchedService } from '../support/service-process.js';
 import type { Chance } from './chance.js';
 
 export const startUp = 'start-up';
@@ -41,8 +40,9 @@ export class Hunt {
     this.#usualMs.set(stage, lastedMs);
   }
 
-  pursue(service: LaunchedService): Pursuit {
-    return new Pursuit(service, (stage) => this.#patience(stage));
+  /** @param kill ends what is hunted; once */
+  pursue(kill: () => Promise<void>): Pursuit {
+    return new Pursuit(kill, (stage) => this.#patience(stage));
   }
 
   /** After how many milliseconds to strike in this stage; undefined to let it pass. */
@@ -54,26 +54,33 @@ export class Hunt {
   }
 }
 
-/** The end of one run of the service. */
+/** Lets everything pass. */
+export const noPursuit = () =>
+  new Pursuit(
+    () => Promise.resolve(),
+    () => undefined,
+  );
+
+/** The end of one run of a process. */
 export class Pursuit {
   /** When it was killed, in milliseconds since the Unix epoch. */
   struckAt: number | undefined;
-  /** Resolves when it is gone. */
+  /** Resolves when `kill` has. */
   over: Promise<void> | undefined;
 
   constructor(
-    private readonly service: LaunchedService,
+    private readonly kill: () => Promise<void>,
     private readonly patience: (stage: string) => number | undefined,
   ) {}
 
-  /** A stage begins that the service goes through by itself: it may be killed on the way. */
+  /** A stage begins that the service goes through by itself: the kill may come on the way. */
   during(stage: string): void {
     if (this.over !== undefined) return;
     const ms = this.patience(stage);
     if (ms !== undefined) this.over = this.#strike(ms);
   }
 
-  /** A stage in which nothing happens: answers whether the service was killed in it. */
+  /** A stage in which nothing happens: answers whether the kill came in it. */
   async resting(stage: string): Promise<boolean> {
     this.during(stage);
     await this.over;
@@ -83,6 +90,6 @@ export class Pursuit {
   async #strike(afterMs: number): Promise<void> {
     await sleep(afterMs);
     this.struckAt = Date.now();
-    await this.service.kill();
+    await this.kill();
   }
 }

@@ -5,8 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import type { CommandAnswer, EventView, WorkspaceView } from '@vw/contracts';
 import { expect } from 'vitest';
-import { type Api, until } from '../support/api.js';
-import type { Hunt, Pursuit } from './hunt.js';
+import { type Api, StoreAway, until } from '../support/api.js';
+import { type Hunt, noPursuit, type Pursuit } from './hunt.js';
 
 /** Deployments of one workspace: stopped, paused and taken back with its state, continued from that state. */
 const deployments = 3;
@@ -54,14 +54,18 @@ export class Life {
     return this.workspaceIds.at(-1);
   }
 
-  /** One command and its outcome, and a moment in the state that it led to. Rejects with whatever the service's end makes of a request. */
+  /** One command and its outcome, and a moment in the state that it led to. Rejects with whatever the end of the service or of its store makes of a request. */
   async step(api: Api, pursuit: Pursuit): Promise<void> {
     const asked = (this.#asked ??= await this.#next(api));
     this.#asked = { ...asked, repeated: true };
     const [begins, leadsTo] = stagesOf[asked.verb];
     pursuit.during(begins);
     const began = performance.now();
-    const answer = await this.#send(api, asked);
+    const answer = await this.#send(api, asked).catch((error: unknown) => {
+      // Answered, after all: nothing has happened to the guest meanwhile, so it is sent again as it was.
+      if (error instanceof StoreAway) this.#asked = asked;
+      throw error;
+    });
     this.#asked = undefined;
     if (answer === undefined) return;
     this.acknowledged.push({ asked, answer });
@@ -72,14 +76,26 @@ export class Life {
     await pursuit.resting(leadsTo);
   }
 
-  /** Leads the workspace off its host, without a kill. */
-  async takeBack(api: Api, pursuit: Pursuit): Promise<void> {
-    while (this.#asked !== undefined || (await this.#view(api))?.placement.kind === 'staged')
-      await this.step(api, pursuit);
+  /** Asks again what was not answered, without a kill. */
+  async catchUp(api: Api): Promise<void> {
+    while (this.#asked !== undefined) await this.step(api, noPursuit());
   }
 
+  /** Leads the workspace off its host, without a kill. */
+  async takeBack(api: Api): Promise<void> {
+    await this.catchUp(api);
+    while ((await this.#view(api))?.placement.kind === 'staged') await this.step(api, noPursuit());
+  }
+
+  /** As it is after all that was acknowledged; a service that has lost its store for a while may be behind that. */
   async #view(api: Api): Promise<WorkspaceView | undefined> {
-    return this.current === undefined ? undefined : api.show(this.current);
+    const { current } = this;
+    if (current === undefined) return undefined;
+    const position = this.acknowledged.at(-1)?.answer.position ?? 0;
+    return until(30_000, `the view of ${current} at position ${position}`, async () => {
+      const { status, body } = await api.get<WorkspaceView>(`/v1/workspaces/${current}?after=${position}`);
+      return status === 200 ? body : undefined;
+    });
   }
 
   async #next(api: Api): Promise<Asked> {
@@ -100,6 +116,7 @@ export class Life {
         ? await api.post('/v1/workspaces', 'name: heartbeat\n', { commandId })
         : await api.command(workspaceId, verb, body, { commandId });
     if (status < 300) return answer;
+    if (status === 503) throw new StoreAway(answer);
     const guestDied = !this.guestsSurvive && repeated && status === 409;
     if (!guestDied) throw new Error(`${verb} was answered with ${status}: ${JSON.stringify(answer)}`);
     return undefined;

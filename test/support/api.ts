@@ -14,6 +14,14 @@ export interface Asking {
   readonly accept?: string;
 }
 
+/** The ledger answered that its store is away. */
+export class StoreAway extends Error {
+  override readonly name = 'StoreAway';
+  constructor(readonly problem: Problem) {
+    super(problem.detail);
+  }
+}
+
 export class Api {
   constructor(readonly url: string) {}
 
@@ -34,10 +42,11 @@ export class Api {
     );
   }
 
-  /** Creates a workspace of the built-in guest; answers its id. */
+  /** Creates a workspace of the built-in guest, and waits until it is shown; answers its id. */
   async create(description: string = 'name: heartbeat\n', asking: Asking = {}): Promise<string> {
     const { status, body } = await this.post('/v1/workspaces', description, asking);
     if (status !== 201 && status !== 200) throw new Error(JSON.stringify(body));
+    await this.show(body.workspaceId, body.position);
     return body.workspaceId;
   }
 
@@ -45,11 +54,14 @@ export class Api {
     return this.post(`/v1/workspaces/${id}/${verb}`, body, asking);
   }
 
-  /** Sends a command that must be taken, and waits for its outcome. */
+  /** Sends a command that must be taken, and waits until its outcome is shown. */
   async done(id: string, verb: string, body: object = {}, asking: Asking = {}): Promise<OperationView | undefined> {
     const sent = await this.command(id, verb, body, asking);
     if (sent.status >= 300) throw new Error(`${verb}: ${JSON.stringify(sent.body)}`);
-    if (sent.body.requestId === undefined) return undefined;
+    if (sent.body.requestId === undefined) {
+      await this.show(id, sent.body.position);
+      return undefined;
+    }
     const operation = await this.ended(id, sent.body.requestId, sent.body.position);
     if (operation.status !== 'done') throw new Error(`${verb}: ${JSON.stringify(operation)}`);
     return operation;
@@ -57,8 +69,9 @@ export class Api {
 
   async ended(id: string, requestId: string, after: number, withinMs = 60_000): Promise<OperationView> {
     return until(withinMs, `${requestId} of ${id} ended`, async () => {
-      const { body } = await this.get<OperationView>(`/v1/operations/${id}/${requestId}?after=${after}`);
-      return body.status === 'open' ? undefined : body;
+      const { status, body } = await this.get<OperationView>(`/v1/operations/${id}/${requestId}?after=${after}`);
+      // The views may be behind for a while (504), where their store is away.
+      return status === 504 || body.status === 'open' ? undefined : body;
     });
   }
 
@@ -66,11 +79,14 @@ export class Api {
     return (await this.get<WorkspaceView>(`/v1/workspaces/${id}?after=${after}`)).body;
   }
 
-  async history(id: string): Promise<EventView[]> {
+  async history(id: string, after = 0): Promise<EventView[]> {
     const events: EventView[] = [];
     for (let cursor: string | undefined = ''; cursor !== undefined;) {
       const from: string = cursor === '' ? '' : `&cursor=${cursor}`;
-      const { body } = await this.get<Page<EventView>>(`/v1/workspaces/${id}/history?limit=1000${from}`);
+      const { status, body } = await this.get<Page<EventView>>(
+        `/v1/workspaces/${id}/history?limit=1000&after=${after}${from}`,
+      );
+      if (status === 503) throw new StoreAway(body as unknown as Problem);
       events.push(...body.items);
       cursor = body.nextCursor;
     }

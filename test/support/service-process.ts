@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '@vw/runtime';
 import { Api } from './api.js';
+import { storeSettings } from './store-form.js';
 
 const entry = join(packageRoot(), 'dist/apps/standalone/src/main.js');
 
@@ -24,13 +25,13 @@ export interface RunningService extends LaunchedService {
   readonly api: Api;
 }
 
-/** Starts the service and waits for its address. @throws ServiceDidNotStart */
+/** Starts the service, on the store that the tests are run with, and waits for its address. @throws ServiceDidNotStart */
 export async function startService(data: string, environment: Record<string, string> = {}): Promise<RunningService> {
-  const launched = launchService(data, environment);
+  const launched = launchService(data, { ...(await storeSettings(data)), ...environment });
   return { ...launched, api: await launched.ready };
 }
 
-/** Starts the service and waits for nothing. */
+/** Starts the service, on the embedded store unless told, and waits for nothing. */
 export function launchService(data: string, environment: Record<string, string> = {}): LaunchedService {
   if (!existsSync(entry)) throw new Error('the service is not built: npm run build');
   const child = spawn(process.execPath, ['--enable-source-maps', entry], {
