@@ -221,10 +221,12 @@ describe('a stream deleted softly', () => {
 
   it('goes on too when its metadata is written', async () => {
     await log.remove('s', 'any', 'delete');
+    expect(await revisions('$$s')).toEqual([0]);
     await describeMetadata('s', { $maxCount: 5 });
     expect(await metadataTexts('s')).toEqual([`{"$tb":${INT64_MAX}}`, '{"$maxCount":5}', '{"$maxCount":5,"$tb":3}']);
     expect(stateOf('s')).toEqual(['live', 2]);
     expect(await revisions('s')).toEqual([]);
+    expect(await revisions('$$s')).toEqual([2]);
     await describeMetadata('s', { $tb: 1 });
     expect(await revisions('s')).toEqual([1, 2]);
   });

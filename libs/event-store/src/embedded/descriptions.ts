@@ -30,14 +30,14 @@ export class Descriptions {
   changed(stream: string, operation: Operation, revision: number): void {
     if (this.#known.size === 0) return;
     const known = this.#known.get(stream);
-    if (operation === APPEND && known?.state === 'live') {
-      if (known.head === 'no-stream' || known.head < revision) this.#known.set(stream, { ...known, head: revision });
-    } else {
-      this.#known.delete(stream);
-      this.#known.delete(metadataStreamOf(stream));
-    }
     const described = describedBy(stream);
-    if (described !== undefined) this.#known.delete(described);
+    if (operation === APPEND && described === undefined && known?.state === 'live') {
+      if (known.head === 'no-stream' || known.head < revision) this.#known.set(stream, { ...known, head: revision });
+      return;
+    }
+    for (const touched of [stream, metadataStreamOf(stream), described]) {
+      if (touched !== undefined) this.#known.delete(touched);
+    }
   }
 
   /** What is asked next is read again. */
