@@ -66,8 +66,8 @@ interface Unfinished {
   sizeBytes: number;
   /** As the connection's allowance counts; undefined while nothing was taken from it, because the first fragment is the last. */
   heldBytes: number | undefined;
-  /** Ends the wait for the deadline. */
-  readonly settled: AbortController;
+  /** Ends the wait for the deadline, where there is one. */
+  settled: AbortController | undefined;
 }
 
 class Conversation {
@@ -145,7 +145,7 @@ class Conversation {
       events: [],
       sizeBytes: 0,
       heldBytes: undefined,
-      settled: new AbortController(),
+      settled: undefined,
     };
   }
 
@@ -169,6 +169,7 @@ class Conversation {
   private await(key: string, append: Unfinished, request: streams.BatchAppendReq): void {
     this.unfinished.set(key, append);
     const ms = Math.min(remainingMs(request, this.room.clock.now()), PATIENCE_MS);
+    append.settled = new AbortController();
     void this.room.timers.sleep(ms, append.settled.signal).then(() => {
       if (this.unfinished.get(key) !== append) return;
       this.settle(key, append);
@@ -206,7 +207,7 @@ class Conversation {
     if (this.unfinished.get(key) === append) this.unfinished.delete(key);
     if (append.heldBytes !== undefined) this.allowance.giveBack(append.heldBytes);
     append.heldBytes = undefined;
-    append.settled.abort();
+    append.settled?.abort();
   }
 
   private dropUnfinished(): void {

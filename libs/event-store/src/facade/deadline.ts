@@ -3,8 +3,9 @@
  * duration (7); the client package's generated classes know the first only and skip the second, so that one is read here
  * from the bytes. Nothing else of the request is read twice.
  */
-import protobuf from 'google-protobuf';
-import { streams, streamsServices } from '../protocol/index.js';
+import { streamsServices } from '../protocol/index.js';
+import type { streams } from '../protocol/index.js';
+import { strict, StrictReader } from './strict-reader.js';
 
 const OPTIONS_FIELD = 2;
 const DURATION_FIELD = 7;
@@ -14,11 +15,13 @@ const NANOS_FIELD = 2;
 /** Milliseconds that the client's duration leaves; absent where it sent none. */
 const durations = new WeakMap<streams.BatchAppendReq, number>();
 
+const known = strict(streamsServices.StreamsService.batchAppend);
+
 /** The method's definition, reading also the field that its classes do not know. */
 export const batchAppendDefinition = {
-  ...streamsServices.StreamsService.batchAppend,
+  ...known,
   requestDeserialize(bytes: Buffer): streams.BatchAppendReq {
-    const request = streamsServices.StreamsService.batchAppend.requestDeserialize(bytes);
+    const request = known.requestDeserialize(bytes);
     if (request.hasOptions() && !request.getOptions()?.hasDeadline()) {
       const durationMs = durationIn(bytes);
       if (durationMs !== undefined) durations.set(request, durationMs);
@@ -44,10 +47,10 @@ function durationIn(bytes: Uint8Array): number | undefined {
 }
 
 /** The last of a field's values, as protobuf has it for a field that is there once. */
-function lastField<T>(bytes: Uint8Array, field: number, read: (reader: protobuf.BinaryReader) => T): T | undefined {
-  const reader = new protobuf.BinaryReader(new Uint8Array(bytes));
+function lastField<T>(bytes: Uint8Array, field: number, read: (reader: StrictReader) => T): T | undefined {
+  const reader = new StrictReader(new Uint8Array(bytes));
   let value: T | undefined;
-  while (reader.nextField() && !reader.isEndGroup()) {
+  while (reader.nextField()) {
     if (reader.getFieldNumber() === field) value = read(reader);
     else reader.skipField();
   }

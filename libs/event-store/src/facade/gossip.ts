@@ -8,7 +8,7 @@ import { gossip, uuidMessage } from '../protocol/index.js';
 import type { shared } from '../protocol/index.js';
 
 export interface Member {
-  /** A UUID of this run of the server. */
+  /** A UUID of this run of the server, of version 1 to 5: some clients refuse a later one as none at all. */
   readonly instanceId: string;
   readonly host: string;
   readonly port: () => number;

@@ -4,6 +4,7 @@
  */
 import { Server } from '@grpc/grpc-js';
 import type { Clock, Ids, Logger, Timers } from '@vw/runtime';
+import { nameBasedId } from '@vw/runtime';
 import type { EventLog } from '../log.js';
 import { gossipServices, serverFeaturesServices, streamsServices } from '../protocol/index.js';
 import { Access } from './access.js';
@@ -17,6 +18,7 @@ import { readGossip } from './gossip.js';
 import { credentialsFor, socketAddress } from './listener.js';
 import type { TlsFiles } from './listener.js';
 import { read } from './read.js';
+import { strict } from './strict-reader.js';
 import { softDelete, tombstone } from './remove.js';
 import type { Room } from './room.js';
 
@@ -76,9 +78,23 @@ export async function serveFacade(options: FacadeOptions): Promise<Facade> {
     'grpc.enable_channelz': 0,
   });
 
-  const streamsService = { ...streamsServices.StreamsService, batchAppend: batchAppendDefinition };
-  const { GossipService } = gossipServices;
-  const { ServerFeaturesService } = serverFeaturesServices;
+  const {
+    read: readMethod,
+    append: appendMethod,
+    delete: deleteMethod,
+    tombstone: tombstoneMethod,
+  } = streamsServices.StreamsService;
+  const streamsService = {
+    read: strict(readMethod),
+    append: strict(appendMethod),
+    delete: strict(deleteMethod),
+    tombstone: strict(tombstoneMethod),
+    batchAppend: batchAppendDefinition,
+  };
+  const gossipService = { read: strict(gossipServices.GossipService.read) };
+  const featuresService = {
+    getSupportedMethods: strict(serverFeaturesServices.ServerFeaturesService.getSupportedMethods),
+  };
   let port = 0;
   server.addService(streamsService, {
     read: read(room, () => ids.next()),
@@ -87,10 +103,12 @@ export async function serveFacade(options: FacadeOptions): Promise<Facade> {
     delete: softDelete(room),
     tombstone: tombstone(room),
   });
-  server.addService(ServerFeaturesService, {
-    getSupportedMethods: getSupportedMethods([streamsService, GossipService, ServerFeaturesService]),
+  server.addService(featuresService, {
+    getSupportedMethods: getSupportedMethods([streamsService, gossipService, featuresService]),
   });
-  server.addService(GossipService, { read: readGossip({ instanceId: ids.next(), host, port: () => port, clock }) });
+  server.addService(gossipService, {
+    read: readGossip({ instanceId: nameBasedId('facade', ids.next()), host, port: () => port, clock }),
+  });
 
   port = await listen(server, socketAddress(host, options.port), credentials);
   logger.info({ host, port, tls: options.tls !== undefined, users: options.users.length }, 'event store served');

@@ -71,6 +71,7 @@ export class Outlet {
 
   private shut(): void {
     this.closing.removeEventListener('abort', this.close);
-    this.ended.abort();
+    // With a reason of its own an abort makes no exception, and no trace of the stack for it.
+    this.ended.abort('ended');
   }
 }

@@ -12,7 +12,7 @@
 /** Longer patterns are no filters. */
 const MAX_LENGTH = 512;
 /** Steps of the automaton, and with them the most that one character of a text can cost. */
-const MAX_STEPS = 512;
+const MAX_STEPS = 256;
 /** Counted repetitions multiply parts, also such as take no step. */
 const MAX_PARTS = 4 * MAX_STEPS;
 /** Deterministic states kept, and ways on from each; beyond it they are made anew. */

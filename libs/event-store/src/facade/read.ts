@@ -116,6 +116,8 @@ class Reader {
     let live = false;
     while (this.outlet.open) {
       const end = this.log.end();
+      // What is durable may not have been told yet, and a stream is described by what was told.
+      await this.log.beyond((end - 1) as Position, this.outlet.signal);
       if (!this.cursor.more()) {
         if (!live) await this.outlet.write(caughtUp());
         live = true;
