@@ -51,8 +51,10 @@ export async function exportEvents(options: ExportOptions): Promise<Exported> {
   const { handle, found } = await openFile(target, options);
   try {
     const exported = await writeAll(new Lines((bytes) => handle.writeFile(bytes), found.hash), found);
-    await handle.sync();
-    await synchroniseFolder(dirname(target.file));
+    if ((await handle.stat()).isFile()) {
+      await handle.sync();
+      await synchroniseFolder(dirname(target.file));
+    }
     return exported;
   } finally {
     await handle.close();
