@@ -102,7 +102,7 @@ describe.each([true, false])('appends, with batches %s', (batches) => {
     for (const [index, event] of before.entries())
       await store.append('w-0', index === 0 ? 'no-stream' : index - 1, [event]);
     cluster.leader = second;
-    first.slam();
+    first.door.slam();
     const after = events(10);
     for (const [index, event] of after.entries()) await store.append('w-0', 9 + index, [event]);
     expectKept([[...before, ...after]]);
@@ -144,10 +144,10 @@ describe.each([true, false])('appends, with batches %s', (batches) => {
     const node = await cluster.node();
     const store = await open(node.location);
     await store.append('w-0', 'no-stream', events(1));
-    await node.away();
+    await node.door.shut();
     const appended = store.append('w-0', 0, events(1));
     const read = collect(store.readStream('w-0'));
-    await node.back();
+    await node.door.open();
     expect((await appended).revision).toBe(1);
     expect((await read).length).toBeGreaterThan(0);
   });
@@ -198,7 +198,7 @@ describe('reads', () => {
   it('end after a bounded time with the server away', async () => {
     const node = await cluster.node();
     const store = await open(node.location, 700);
-    await node.away();
+    await node.door.shut();
     await expect(collect(store.readAll(START))).rejects.toBeInstanceOf(StoreUnavailable);
     await expect(store.head()).rejects.toThrow('tried for 0.7 s');
   });
@@ -224,7 +224,7 @@ describe.each([true, false])('a subscription, told when it has caught up: %s', (
     const seen = take(store.subscribeAll(START, new AbortController().signal), 60);
     for (const [index, event] of made.slice(20).entries()) {
       await store.append('w-0', 19 + index, [event]);
-      if (index % 10 === 9) node.slam();
+      if (index % 10 === 9) node.door.slam();
     }
     expect((await seen).map(({ id }) => id)).toEqual(made.map(({ id }) => id));
   });
@@ -238,7 +238,7 @@ describe.each([true, false])('a subscription, told when it has caught up: %s', (
     for (let index = 0; index < 3; index += 1) expect((await items.next()).value).toMatchObject({ kind: 'event' });
     expect((await items.next()).value).toEqual({ kind: 'caught-up', position });
     const next = items.next();
-    node.slam();
+    node.door.slam();
     const later = await store.append('w-0', 2, events(1));
     expect((await next).value).toMatchObject({ kind: 'event', event: { revision: 3 } });
     expect((await items.next()).value).toEqual({ kind: 'caught-up', position: later.position });
@@ -255,7 +255,7 @@ describe.each([true, false])('a subscription, told when it has caught up: %s', (
     expect((await items.next()).value).toMatchObject({ kind: 'event' });
     expect((await items.next()).value).toEqual({ kind: 'caught-up', position });
     const next = items.next();
-    node.slam();
+    node.door.slam();
     await store.append('w-0', 0, events(1));
     expect((await next).value).toMatchObject({ event: { stream: 'w-0', revision: 1 } });
     expect(cluster.subscribedAfter.at(-1)).toBe(5100);
@@ -270,7 +270,7 @@ describe('a subscription', () => {
     const items = store.subscribeAll(START, new AbortController().signal)[Symbol.asyncIterator]();
     expect((await items.next()).value).toEqual({ kind: 'caught-up', position: START });
     const next = items.next();
-    await node.away();
+    await node.door.shut();
     await expect(next).rejects.toBeInstanceOf(StoreUnavailable);
   });
 
@@ -282,7 +282,7 @@ describe('a subscription', () => {
     const large = events(400).map((event) => ({ ...event, id: randomUUID(), data: Buffer.alloc(100_000) }));
     for (const [index, event] of large.entries())
       await store.append('w-0', index === 0 ? 'no-stream' : index - 1, [event]);
-    expect(node.bytesSent()).toBeLessThan(20_000_000);
+    expect(node.door.bytesOut()).toBeLessThan(20_000_000);
     let seen = 0;
     for (let item = await items.next(); !item.done && seen < 400;) {
       if (item.value.kind === 'event') seen += 1;

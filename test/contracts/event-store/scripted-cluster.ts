@@ -3,9 +3,6 @@
  * append, read and subscription what becomes of it; whatever it says nothing of is served as the real server would.
  */
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import type { Socket } from 'node:net';
-import { connect, createServer } from 'node:net';
 import features from '@eventstore/db-client/generated/serverfeatures_pb.js';
 import featureServices from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
 import shared from '@eventstore/db-client/generated/shared_pb.js';
@@ -16,6 +13,7 @@ import type { ServerDuplexStream, ServerReadableStream, ServerWritableStream, se
 import { Metadata, Server, ServerCredentials, status as codes } from '@grpc/grpc-js';
 import any from 'google-protobuf/google/protobuf/any_pb.js';
 import empty from 'google-protobuf/google/protobuf/empty_pb.js';
+import { Door } from '../../support/door.js';
 
 const { ReadResp, BatchAppendResp, AppendResp } = streams;
 type Proposed = InstanceType<typeof streams.BatchAppendReq.ProposedMessage>;
@@ -109,10 +107,7 @@ export class ScriptedCluster {
 export class ScriptedNode {
   readonly #cluster: ScriptedCluster;
   readonly #server = new Server();
-  readonly #sockets = new Set<Socket>();
-  readonly #outside = new Set<Socket>();
-  #port = 0;
-  #door = createServer();
+  #door: Door | undefined;
 
   private constructor(cluster: ScriptedCluster) {
     this.#cluster = cluster;
@@ -126,60 +121,22 @@ export class ScriptedNode {
         error ? failed(error) : bound(port),
       );
     });
-    // Clients come in through a door of plain TCP, which can be slammed.
-    node.#door = createServer((outside) => {
-      const inside = connect(inner, '127.0.0.1');
-      node.#outside.add(outside);
-      outside.on('close', () => node.#outside.delete(outside));
-      for (const [one, other] of [
-        [outside, inside],
-        [inside, outside],
-      ] as const) {
-        node.#sockets.add(one);
-        one.pipe(other);
-        one.on('error', () => other.destroy());
-        one.on('close', () => {
-          other.destroy();
-          node.#sockets.delete(one);
-        });
-      }
-    });
-    node.#door.listen(0, '127.0.0.1');
-    await once(node.#door, 'listening');
-    node.#port = (node.#door.address() as { port: number }).port;
+    node.#door = await Door.before(inner);
     return node;
   }
 
+  /** Where clients come in. */
+  get door(): Door {
+    if (!this.#door) throw new Error('the node has not started');
+    return this.#door;
+  }
+
   get location(): string {
-    return `esdb://127.0.0.1:${this.#port}?tls=false`;
-  }
-
-  /** Breaks every connection, as a crash does. */
-  slam(): void {
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  /** Is not there any more, until it is `back` at the same address. */
-  async away(): Promise<void> {
-    const closed = once(this.#door, 'close');
-    this.#door.close();
-    this.slam();
-    await closed;
-  }
-
-  async back(): Promise<void> {
-    this.#door.listen(this.#port, '127.0.0.1');
-    await once(this.#door, 'listening');
-  }
-
-  /** How many bytes have left for its clients on the connections that are open. */
-  bytesSent(): number {
-    return [...this.#outside].reduce((sum, socket) => sum + socket.bytesWritten, 0);
+    return `esdb://127.0.0.1:${this.door.port}?tls=false`;
   }
 
   stop(): void {
-    if (this.#door.listening) this.#door.close();
-    this.slam();
+    this.#door?.remove();
     this.#server.forceShutdown();
   }
 
@@ -218,7 +175,7 @@ export class ScriptedNode {
     const metadata = new Metadata();
     metadata.set('exception', 'not-leader');
     metadata.set('leader-endpoint-host', '127.0.0.1');
-    metadata.set('leader-endpoint-port', String(leader.#port));
+    metadata.set('leader-endpoint-port', String(leader.door.port));
     return failure(codes.NOT_FOUND, 'Leader info available', metadata);
   }
 
@@ -329,16 +286,16 @@ export class ScriptedNode {
     const fate = this.#cluster.appendFates[this.#cluster.appends] ?? 'served';
     this.#cluster.appends += 1;
     if (fate === 'silence') return;
-    if (fate === 'lost before') return this.slam();
+    if (fate === 'lost before') return this.door.slam();
     if (fate === 'timed out before') return say.unknown('Timeout');
     if (fate === 'no leader known') return say.unknown('No leader info available in response');
     const ids = proposed.map((message) => message.getId()?.getString() ?? '');
     if (fate === 'overtaken') {
       this.#cluster.append(stream, expected, [randomUUID()], proposed.slice(0, 1));
-      return this.slam();
+      return this.door.slam();
     }
     const outcome = this.#cluster.append(stream, expected, ids, proposed);
-    if (fate === 'lost after') return this.slam();
+    if (fate === 'lost after') return this.door.slam();
     if (typeof outcome === 'number') say.wrong(outcome);
     else say.done(outcome, fate !== 'forgotten position');
   }
@@ -359,7 +316,7 @@ export class ScriptedNode {
       if (over) return;
       if (fate && sent === fate.messages) {
         over = true;
-        if (fate.ending === 'lost') this.slam();
+        if (fate.ending === 'lost') this.door.slam();
         else if (fate.ending === 'ended') call.end();
         else call.emit('error', failure(codes.ABORTED, 'Operation timed out: Consumer too slow'));
         return;

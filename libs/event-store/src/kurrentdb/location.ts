@@ -59,11 +59,15 @@ export function parseLocation(text: string): StoreLocation {
 }
 
 function parseHost(text: string): Host {
-  const found = /^(?<address>\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::(?<port>\d{1,5}))?$/.exec(text)?.groups;
-  if (found?.['address'] === undefined) throw malformed(`'${text}' should be a host, or host:port`);
-  const port = Number(found['port'] ?? DEFAULT_PORT);
-  if (port < 1 || port > 65_535) throw malformed(`the port of '${text}' should be a number from 1 to 65535`);
-  return { address: found['address'], port };
+  const { address, port = DEFAULT_PORT } = /^(?<address>\[[^\]]*\]|[^:]*)(?::(?<port>.*))?$/s.exec(text)?.groups ?? {};
+  if (address === undefined || !/^(?:\[[0-9A-Fa-f:.]+\]|[\w.-]+)$/.test(address)) {
+    throw malformed(`'${address}' should be a host`);
+  }
+  // Not repeated: without the @ of a forgotten host it would be a password.
+  const number = Number(/^\d{1,5}$/.test(`${port}`) ? port : 0);
+  if (number < 1 || number > 65_535)
+    throw malformed(`after '${address}:' should come a port, a number from 1 to 65535`);
+  return { address, port: number };
 }
 
 function parseCredentials(text: string): { username: string; password: string } {
