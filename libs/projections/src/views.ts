@@ -55,10 +55,14 @@ export async function openViews({ file, store, logger = silentLogger, limits }: 
   return new Views({ db: found, store, limits: { ...defaults, ...limits } });
 }
 
-/** Whether the log has the checkpoint's event: one restored from a copy may have another at that place, or none. */
-async function isOf({ stream, revision, eventId }: Checkpoint, store: EventStore): Promise<boolean> {
+/**
+ * Whether the log has the checkpoint's event, and where it was: one restored from a copy may have another at that place, or none, and one that was moved to
+ * another store has the same events at other positions.
+ */
+async function isOf({ stream, revision, eventId, position }: Checkpoint, store: EventStore): Promise<boolean> {
   if (revision < 0) return true;
-  for await (const event of store.readStream(stream, { from: revision, limit: 1 })) return event.id === eventId;
+  for await (const event of store.readStream(stream, { from: revision, limit: 1 }))
+    return event.id === eventId && event.position === position;
   return false;
 }
 

@@ -360,6 +360,19 @@ describe('the file', () => {
     expect(views.workspace('a')?.state.description.name).toBe('new');
   });
 
+  test('views of a log that was moved to a store with other positions are made anew', async () => {
+    const log = siteLog(300, 1);
+    await caughtUpThenClosed(new LogInMemory(log));
+    const moved = log.map((event) => ({ ...event, position: (event.position * 1000) as Position }));
+    const views = await following(new LogInMemory(moved));
+    expect(views.position()).toBe(300_000);
+    const once = views.workspaces({ definition: 'any', limit: 1000 }).items;
+    expect(once).toHaveLength(log.filter(({ type }) => type === 'WorkspaceCreated').length);
+    const revisions = (id: string) => views.history(id, { limit: 1000 }).map(({ revision }) => revision);
+    for (const { workspaceId } of once.map(({ state }) => state))
+      expect(revisions(workspaceId)).toEqual([...revisions(workspaceId).keys()]);
+  });
+
   test('a batch that cannot be written leaves no trace, and is folded again', async () => {
     const log = siteLog(400);
     const store = new LogInMemory(log.slice(0, 200));
