@@ -6,8 +6,10 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { EventStoreDBClient, jsonEvent, START } from '@eventstore/db-client';
+import { canonicalDigest, openViews, rebuildViews } from '@vw/projections';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
+import { LogInMemory } from '../contracts/projections/log-in-memory.js';
 import { seeded, Site } from '../contracts/projections/lifecycles.js';
 import { fillStore } from '../support/real-log.js';
 import { serveStore, startVwStore, vwStore } from '../support/store-command.js';
@@ -220,6 +222,34 @@ describe('vw store compact', () => {
     expect(done.bus.bytesAfter).toBeLessThan(50_000);
     expect((await stat(log)).mtimeMs).toBe(mtimeMs);
     expect(await vwStore('compact', '--data', join(data, 'nowhere'))).toMatchObject({ code: 4 });
+  });
+});
+
+describe('the views', () => {
+  it('stay what they are when they are compacted, and are left alone while somebody has them', async () => {
+    const data = await temporaryFolder('compact');
+    const site = new Site({ choose: seeded(5), workspaces: 10, oddity: 5 });
+    while (site.log.length < 2000) site.step();
+    const file = join(data, 'views.sqlite');
+    await rebuildViews({ file, store: new LogInMemory(site.log) });
+    const digest = canonicalDigest(file);
+    // What a table leaves behind that was there for a while.
+    const db = new Database(file);
+    db.exec('CREATE TABLE passing (filler TEXT)');
+    db.prepare('INSERT INTO passing VALUES (?)').run('x'.repeat(3_000_000));
+    db.exec('DROP TABLE passing');
+    db.close();
+    const views = await openViews({ file, store: new LogInMemory(site.log) });
+    expect(await vwStore('compact', '--data', data)).toMatchObject({
+      code: 3,
+      err: expect.stringMatching(/in use/) as string,
+    });
+    views.close();
+    const { out } = await vwStore('compact', '--data', data, '--json');
+    const done = JSON.parse(out) as { views: { bytesBefore: number; bytesAfter: number } };
+    expect(done.views.bytesBefore - done.views.bytesAfter).toBeGreaterThan(2_900_000);
+    expect(done.views.bytesAfter).toBe((await stat(file)).size);
+    expect(canonicalDigest(file)).toBe(digest);
   });
 });
 

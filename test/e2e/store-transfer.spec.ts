@@ -308,6 +308,10 @@ describe('a file that does not belong', () => {
     const refused = await vwStore('import', data, '--from', file);
     expect(refused.code).toBe(3);
     expect(refused.err).toMatch(/line 3: event 1 of stream s is another one in this store; nothing was imported/);
+    await writeFile(file, exportOf(line(1, { stream: 'x' }), line(2, { stream: 'x', id: uuid(1) })));
+    expect((await vwStore('import', data, '--from', file)).err).toMatch(
+      /line 3: .* repeats an event id; 1 event had been imported before/,
+    );
     await writeFile(file, exportOf(line(1, { stream: 'v' }), line(2, { stream: 'w', revision: 7 })));
     const gap = await vwStore('import', data, '--from', file);
     expect(gap.err).toMatch(

@@ -220,6 +220,8 @@ function meaning({ data }: RecordedEvent): string {
 function refusalOf(error: unknown, { line, stream, events }: Group): unknown {
   const where = `line ${line}: `;
   if (error instanceof WrongExpectedRevision) {
+    // The store keeps ids unique in a stream, and not every store does.
+    if (error.actual === error.expected) return new Failure('refused', where + error.message, { cause: error });
     const has = error.actual === 'no-stream' ? 'has no such stream' : `has the stream up to revision ${error.actual}`;
     const why = `event ${events[0]?.revision} of stream ${stream} does not fit: this store ${has}`;
     return new Failure('refused', where + why, { cause: error });
