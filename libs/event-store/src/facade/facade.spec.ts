@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { status } from '@grpc/grpc-js';
 import type { ServiceError } from '@grpc/grpc-js';
 import client from '@eventstore/db-client';
@@ -12,32 +13,16 @@ import { shared, streams } from '../protocol/index.js';
 const { EventStoreDBClient, jsonEvent, START } = client;
 const event = () => jsonEvent({ type: 'Happened', data: { n: 1 } });
 
+const openssl = (...words: string[]) => promisify(execFile)('openssl', words);
+
 /** A certificate of this machine's own, good for a day. */
-function certificate() {
+async function certificate() {
   const folder = mkdtempSync(join(tmpdir(), 'facade-tls-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const made = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'];
   const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-nodes',
-      '-days',
-      '1',
-      '-keyout',
-      key,
-      '-out',
-      cert,
-      ...subject,
-    ],
-    { stdio: 'ignore' },
-  );
+  await openssl('req', ...made, ...subject, '-keyout', key, '-out', cert);
   return { path: cert, tls: { certificate: readFileSync(cert), key: readFileSync(key) } };
 }
 
@@ -84,7 +69,7 @@ describe('the facade', () => {
   });
 
   it('serves TLS, and tells users apart on it', async () => {
-    const { path, tls } = certificate();
+    const { path, tls } = await certificate();
     const { facade } = await servedFacade({
       tls,
       users: [

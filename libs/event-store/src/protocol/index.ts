@@ -11,18 +11,9 @@ export {
   streams,
   streamsServices,
 } from './generated.js';
-export { END, END_TEXT, numberOf, textOf, TOMBSTONE_TEXT } from './integers.js';
+export { END, numberOf, textOf } from './integers.js';
 export type { UuidForm } from './uuids.js';
 export { uuidMessage, uuidOf, uuidOfText } from './uuids.js';
 export { streamIdentifier, streamNameOf } from './stream-names.js';
-export type { ProposedMessage, RecordedMessage } from './events.js';
-export {
-  CONTENT_TYPE_KEY,
-  contentTypeOf,
-  contentTypeWord,
-  CREATED_KEY,
-  fillProposed,
-  recordedEvent,
-  recordedMessage,
-  TYPE_KEY,
-} from './events.js';
+export type { ProposedMessage } from './events.js';
+export { CONTENT_TYPE_KEY, contentTypeOf, fillProposed, recordedEvent, recordedMessage, TYPE_KEY } from './events.js';
