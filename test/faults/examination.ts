@@ -52,7 +52,7 @@ export class Examination {
     for (const acknowledged of this.life.acknowledged) this.#expectKept(acknowledged);
     if (current === undefined) return wrecks.map(() => 'nothing');
     await this.#viewsShowTheLog(api, current);
-    const view = await this.#settled(api, current);
+    const view = await this.#settled(api, current, this.guestsSurvive || wrecks.length === 0);
     await this.#readLog(api);
     const { body } = await api.get<OperationPage>('/v1/operations?status=open');
     expect(body.items, 'open intents').toEqual([]);
@@ -119,18 +119,18 @@ export class Examination {
     await this.#readLog(api);
   }
 
-  #settled(api: Api, workspaceId: string): Promise<WorkspaceView> {
+  #settled(api: Api, workspaceId: string, guestLivedOn: boolean): Promise<WorkspaceView> {
     let last: WorkspaceView | undefined;
     const settled = until(settledWithinMs, 'the ledger says what is so, and no intent is open', async () => {
       last = await api.show(workspaceId);
-      return last.intent.kind === 'none' && (await this.#isTrue(api, last)) ? last : undefined;
+      return last.intent.kind === 'none' && (await this.#isTrue(api, last, guestLivedOn)) ? last : undefined;
     });
     return settled.catch((cause: unknown) => {
       throw new Error(`the ledger says ${JSON.stringify(last)}`, { cause });
     });
   }
 
-  async #isTrue(api: Api, { workspaceId, power, placement }: WorkspaceView): Promise<boolean> {
+  async #isTrue(api: Api, { workspaceId, power, placement }: WorkspaceView, guestLivedOn: boolean): Promise<boolean> {
     const processes = await this.survivors();
     const here = processes.filter((guest) => guest.workspaceId === workspaceId).length;
     if (here !== processes.length) throw new Error(`guests of nobody: ${JSON.stringify(processes)}`);
@@ -144,7 +144,7 @@ export class Examination {
     await sleep(watchedMs);
     const beats = (await api.beats(workspaceId)).length > before;
     // A guest that died with the service cannot be paused: it is to be reported absent.
-    return beats === (power.kind === 'running') && (this.guestsSurvive || power.kind !== 'paused');
+    return beats === (power.kind === 'running') && (guestLivedOn || power.kind !== 'paused');
   }
 
   async #expectAdopted(

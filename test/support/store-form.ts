@@ -12,7 +12,7 @@ export const storeForm = process.env['VW_TEST_STORE'] === 'kurrentdb' ? 'kurrent
 const stores = new Map<string, StoreProcess>();
 
 /** The store process of the service with this data folder; started the first time, and ended after the tests of the file. */
-export async function storeBeside(data: string): Promise<StoreProcess> {
+async function storeBeside(data: string): Promise<StoreProcess> {
   const known = stores.get(data);
   if (known !== undefined) return known;
   const store = await StoreProcess.start(join(data, 'store'));

@@ -25,10 +25,6 @@ export class StoreProcess {
     return `esdb://127.0.0.1:${this.#port}?tls=false`;
   }
 
-  get isUp(): boolean {
-    return this.#child !== undefined;
-  }
-
   /** Its process, while it is up. */
   get pid(): number | undefined {
     return this.#child?.pid;

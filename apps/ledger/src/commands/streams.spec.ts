@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EventMetadata, WorkspaceId } from '@vw/domain';
-import { type EventStore, openEmbeddedStore } from '@vw/event-store';
+import { type EventStore, openEmbeddedStore, StoreUnavailable } from '@vw/event-store';
 import { systemClock } from '@vw/runtime';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Streams } from './streams.js';
@@ -50,6 +50,19 @@ it('goes on after an attempt that failed, and beside one that waits', async () =
   expect(await following).toBe('after it');
   letGo('at last');
   expect(await waiting).toBe('at last');
+});
+
+it('tells those who wait behind one that waited in vain for the store, and lets the next one try', async () => {
+  let giveUp: (error: Error) => void = () => undefined;
+  let attempts = 0;
+  const waiting = streams.settle('workspace-w1', () => new Promise<string>((_, reject) => (giveUp = reject)));
+  const behind = Array.from({ length: 3 }, () => streams.settle('workspace-w1', async () => (attempts += 1)));
+  const elsewhere = streams.settle('workspace-w2', () => Promise.resolve('not behind it'));
+  expect(await elsewhere).toBe('not behind it');
+  giveUp(new StoreUnavailable('the store is away'));
+  for (const each of await Promise.allSettled([waiting, ...behind])) expect(each.status).toBe('rejected');
+  expect(attempts).toBe(0);
+  expect(await streams.settle('workspace-w1', () => Promise.resolve('it is back'))).toBe('it is back');
 });
 
 it('sees of a workspace what others have appended since it was last read', async () => {

@@ -8,6 +8,7 @@ import {
   type EventStore,
   type ExpectedRevision,
   type RecordedEvent,
+  StoreUnavailable,
   WrongExpectedRevision,
 } from '@vw/event-store';
 import { decodeEvent, encodeEvent } from '@vw/projections';
@@ -20,8 +21,8 @@ export type LedgerEvent = { readonly type: string; readonly data: unknown };
 const maxAttempts = 1000;
 
 export class Streams {
-  /** Whose turn it is on each stream that somebody is deciding on; each promise resolves, whatever came of it. */
-  private readonly turns = new Map<string, Promise<void>>();
+  /** Whose turn it is on each stream that somebody is deciding on; each promise resolves, with the store's word where it was away. */
+  private readonly turns = new Map<string, Promise<StoreUnavailable | undefined>>();
 
   private readonly remembered = new RememberedWorkspaces();
 
@@ -83,10 +84,14 @@ export class Streams {
   /**
    * Runs one read-decide-append on the stream until it does not lose the race. Within this process one runs at a time, so that many at once cost what they cost
    * one after another; against other processes the expected revision decides, and alone makes it correct. An attempt must not settle its own stream again.
+   * Where one has waited for a store in vain, so have all that wait behind it, and none of them waits as long again.
    */
   async settle<R>(stream: string, attempt: () => Promise<R>): Promise<R> {
-    const settled = (this.turns.get(stream) ?? Promise.resolve()).then(() => untilSettled(attempt));
-    const turn = settled.then(nothing, nothing);
+    const settled = (this.turns.get(stream) ?? Promise.resolve(undefined)).then((away) => {
+      if (away !== undefined) throw away;
+      return untilSettled(attempt);
+    });
+    const turn = settled.then(nothing, asAway);
     this.turns.set(stream, turn);
     try {
       return await settled;
@@ -97,6 +102,7 @@ export class Streams {
 }
 
 const nothing = () => undefined;
+const asAway = (error: unknown) => (error instanceof StoreUnavailable ? error : undefined);
 
 function decoded<E>(stored: RecordedEvent): Recorded<E> {
   const { event, metadata, revision, position } = decodeEvent(stored) as unknown as Recorded<E>;
