@@ -163,6 +163,12 @@ describe('appends in batches', () => {
     expect(await store.append('w-0', 'no-stream', made)).toEqual(first);
   });
 
+  it('are not told a refusal that came before an earlier append turned out to be lost', async () => {
+    const { location } = await cluster.node();
+    cluster.appendFates.push('timed out before, and told late');
+    expectKept(await pipelined(await open(location), 1, 5));
+  });
+
   it('hold up nobody on another stream while one has no answer', async () => {
     const { location } = await cluster.node();
     const store = await open(location, 2500);
@@ -242,6 +248,7 @@ describe.each([true, false])('a subscription, told when it has caught up: %s', (
     const later = await store.append('w-0', 2, events(1));
     expect((await next).value).toMatchObject({ kind: 'event', event: { revision: 3 } });
     expect((await items.next()).value).toEqual({ kind: 'caught-up', position: later.position });
+    expect(cluster.subscribedAfter).toEqual([START, position]);
     abort.abort();
     expect((await items.next()).done).toBe(true);
   });
@@ -264,6 +271,17 @@ describe.each([true, false])('a subscription, told when it has caught up: %s', (
 });
 
 describe('a subscription', () => {
+  it('gives no event twice that the server does', async () => {
+    const node = await cluster.node();
+    cluster.repeatsTheLast = true;
+    const store = await open(node.location);
+    const made = events(30);
+    await store.append('w-0', 'no-stream', made);
+    cluster.subscriptionFates.push({ messages: 9, ending: 'lost' }, { messages: 5, ending: 'too slow' });
+    const seen = await take(store.subscribeAll(START, new AbortController().signal), 30);
+    expect(seen.map(({ id }) => id)).toEqual(made.map(({ id }) => id));
+  });
+
   it('ends with StoreUnavailable when its server stays away', async () => {
     const node = await cluster.node();
     const store = await open(node.location, 700);

@@ -36,6 +36,7 @@ export type AppendFate =
   | 'lost after'
   | 'overtaken'
   | 'timed out before'
+  | 'timed out before, and told late'
   | 'no leader known'
   | 'silence'
   | 'forgotten position';
@@ -57,6 +58,8 @@ export class ScriptedCluster {
   /** Whether nodes list BatchAppend, and whether they say that a subscription has caught up. */
   batches = true;
   saysCaughtUp = true;
+  /** Whether a subscription begins with the event at the very place it is to begin after. */
+  repeatsTheLast = false;
   /** How many appends have arrived, repeated ones too. */
   appends = 0;
   /** Where each subscription began. */
@@ -108,6 +111,8 @@ export class ScriptedNode {
   readonly #cluster: ScriptedCluster;
   readonly #server = new Server();
   #door: Door | undefined;
+  /** An answer that is given behind the next one. */
+  #late: (() => void) | undefined;
 
   private constructor(cluster: ScriptedCluster) {
     this.#cluster = cluster;
@@ -289,6 +294,10 @@ export class ScriptedNode {
     if (fate === 'lost before') return this.door.slam();
     if (fate === 'timed out before') return say.unknown('Timeout');
     if (fate === 'no leader known') return say.unknown('No leader info available in response');
+    if (fate === 'timed out before, and told late') {
+      this.#late = () => say.unknown('Timeout');
+      return;
+    }
     const ids = proposed.map((message) => message.getId()?.getString() ?? '');
     if (fate === 'overtaken') {
       this.#cluster.append(stream, expected, [randomUUID()], proposed.slice(0, 1));
@@ -298,6 +307,8 @@ export class ScriptedNode {
     if (fate === 'lost after') return this.door.slam();
     if (typeof outcome === 'number') say.wrong(outcome);
     else say.done(outcome, fate !== 'forgotten position');
+    this.#late?.();
+    this.#late = undefined;
   }
 
   #read(call: ServerWritableStream<streams.ReadReq, streams.ReadResp>): void {
@@ -331,6 +342,7 @@ export class ScriptedNode {
     }
     let next = Number(options.getAll()?.getPosition()?.getCommitPosition() ?? 0);
     this.#cluster.subscribedAfter.push(next);
+    if (this.#cluster.repeatsTheLast) next -= 1;
     write(confirmation());
     const pump = (): void => {
       for (const event of this.#cluster.events.filter(({ position }) => position > next)) {

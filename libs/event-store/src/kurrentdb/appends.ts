@@ -18,7 +18,7 @@ import type { AppendCall, Carried } from './append-calls.js';
 import { startAppends } from './append-calls.js';
 import { Bell } from './bell.js';
 import type { Connection } from './connection.js';
-import { passing } from './failures.js';
+import { closedStore, passing } from './failures.js';
 import type { Means } from './patience.js';
 import { Patience } from './patience.js';
 
@@ -83,7 +83,7 @@ export class Appends {
 
   take(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendResult> {
     const sizeBytes = appendBytes(events);
-    if (this.#closed) throw new StoreUnavailable('the connection to KurrentDB is closed');
+    if (this.#closed) throw closedStore();
     if (this.#takenBytes + sizeBytes > MOST_BYTES_TAKEN) {
       throw new StoreUnavailable(
         `appends of ${this.#takenBytes} bytes wait for KurrentDB already; this one was not sent`,

@@ -7,6 +7,11 @@ import { Metadata, status as codes } from '@grpc/grpc-js';
 import { AppendTooLarge, StoreUnavailable, StreamTombstoned } from '../errors.js';
 import { maxAppendBytes } from '../port.js';
 
+/** Why a closed store takes and gives nothing more. */
+export function closedStore(): StoreUnavailable {
+  return new StoreUnavailable('the connection to KurrentDB is closed');
+}
+
 /** What this side noticed itself, in gRPC's shape so that it is judged like what the server says: it will pass. */
 export function passing(details: string): Error {
   return Object.assign(new Error(details), { code: codes.UNAVAILABLE, details, metadata: new Metadata() });

@@ -1,6 +1,6 @@
 /** The event store on a KurrentDB server or cluster, or on anything else that speaks its protocol. */
 import type { Ids, Logger } from '@vw/runtime';
-import { StoreUnavailable, WrongExpectedRevision } from '../errors.js';
+import { WrongExpectedRevision } from '../errors.js';
 import type {
   AppendResult,
   EventStore,
@@ -14,10 +14,11 @@ import type {
 } from '../port.js';
 import { Appends } from './appends.js';
 import type { Connection } from './connection.js';
+import { closedStore } from './failures.js';
+import { checkAppend } from './mistakes.js';
 import { Pages } from './pages.js';
 import type { Means } from './patience.js';
-import { closedStore, followAll } from './subscription.js';
-import { checkAppend } from './mistakes.js';
+import { followAll } from './subscription.js';
 
 export interface KurrentStoreParts {
   readonly connection: Connection;
@@ -112,7 +113,7 @@ export class KurrentStore implements EventStore {
       }
       await this.#parts.means.timers.sleep(LOCATE_PAUSE_MS, this.#closed.signal);
     }
-    if (this.#closed.signal.aborted) throw new StoreUnavailable('the connection to KurrentDB is closed');
+    this.#closed.signal.throwIfAborted();
     return this.head();
   }
 }

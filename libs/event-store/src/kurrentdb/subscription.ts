@@ -8,7 +8,6 @@
  *  4. `caught-up` is said when the server says so, and otherwise when nothing has come for a moment and the end of the log,
  *     asked for after that, lies no further. The server says it once, and we each time.
  */
-import { StoreUnavailable } from '../errors.js';
 import type { Position, RecordedEvent, SubscriptionItem } from '../port.js';
 import type { streams } from '../protocol/index.js';
 import { numberOf } from '../protocol/index.js';
@@ -224,9 +223,4 @@ class Feed {
 
 function sizeOf({ data, metadata }: RecordedEvent): number {
   return data.length + metadata.length;
-}
-
-/** Why a closed store has nothing more to give. */
-export function closedStore(): StoreUnavailable {
-  return new StoreUnavailable('the connection to KurrentDB is closed');
 }
