@@ -165,6 +165,21 @@ describe('a facade with users', () => {
           .on('error', (error: ServiceError) => resolve(error.code))
           .on('end', () => resolve(status.OK));
       });
+    /** Whether links that he reads lead him somewhere. */
+    const followed = (metadata: Metadata) =>
+      new Promise<(boolean | undefined)[]>((resolve, reject) => {
+        const options = new streams.ReadReq.Options();
+        const empty = new shared.Empty();
+        const links = new streams.ReadReq.Options.StreamOptions();
+        options.setStream(links.setStreamIdentifier(streamIdentifier('links')).setStart(empty));
+        options.setCount('9').setNoFilter(empty).setResolveLinks(true);
+        const seen: (boolean | undefined)[] = [];
+        raw
+          .read(new streams.ReadReq().setOptions(options), metadata)
+          .on('data', (answer: streams.ReadResp) => seen.push(answer.getEvent()?.hasEvent()))
+          .on('error', reject)
+          .on('end', () => resolve(seen));
+      });
     const tombstone = (metadata: Metadata) =>
       new Promise<number>((resolve) => {
         const options = new streams.TombstoneReq.Options();
@@ -187,6 +202,14 @@ describe('a facade with users', () => {
     expect(await read(basic(ada), 'a-1')).toBe(status.OK);
     expect(await read(basic(ada))).toBe(status.PERMISSION_DENIED);
     expect(await read(basic(root))).toBe(status.OK);
+    await log.write('links', 'any', [
+      { ...event, id: '0190a5b8-ffee-7ddc-8bba-000000000001', type: '$>', data: Buffer.from('0@a-1') },
+    ]);
+    await log.write('a-1', 'any', [
+      { ...event, id: '0190a5b8-ffee-7ddc-8bba-000000000002', type: 'Secret', data: Buffer.from('{}') },
+    ]);
+    expect(await followed(basic(ada))).toEqual([true]);
+    expect(await followed(basic(otto))).toEqual([false]);
     expect(await tombstone(basic(otto))).toBe(status.PERMISSION_DENIED);
     expect(await tombstone(basic(ada))).toBe(status.OK);
   });

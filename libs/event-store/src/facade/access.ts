@@ -76,7 +76,7 @@ export class Access {
     return found;
   }
 
-  private allows(caller: Caller, action: Action, stream: string): boolean {
+  allows(caller: Caller, action: Action, stream: string): boolean {
     if (action !== 'read' && (stream === ALL_STREAM || this.isReserved(stream))) return false;
     const isMetadata = stream.startsWith(METADATA_PREFIX);
     if (isMetadata && action === 'delete') return false;

@@ -1,16 +1,15 @@
 /**
- * What one connection may leave unfinished: fragments of appends whose last one has not come. They are held in memory for a
- * client that has promised nothing, so each connection has its own measure, and its calls share it.
+ * What one connection may leave unfinished: events of appends whose last word has not come. They are held in memory for a
+ * client that has promised nothing, so each connection has a measure of its own, and its calls share it.
  */
 import { appendBytes } from '../port.js';
 import type { NewEvent } from '../port.js';
 import { exhausted } from './refusals.js';
 
-const UNFINISHED_APPENDS = 256;
-const UNFINISHED_BYTES = 16 * 1024 * 1024;
-
-/** However little its events carry, an append has no more of them than this holds. */
-const HELD_PER_APPEND_BYTES = 16 * 1024 * 1024;
+export interface Measure {
+  readonly appends: number;
+  readonly bytes: number;
+}
 
 /** Beside its own bytes: what an event costs here while it waits. */
 const EVENT_OVERHEAD_BYTES = 256;
@@ -20,25 +19,24 @@ export function heldBytesOf(events: readonly NewEvent[]): number {
   return events.reduce((sum, { type }) => sum + 2 * type.length + EVENT_OVERHEAD_BYTES, appendBytes(events));
 }
 
-/** @throws Refusal when one append holds more than any may */
-export function requireHoldable(bytes: number): void {
-  if (bytes > HELD_PER_APPEND_BYTES) throw exhausted('the append has more events than one append may have here');
-}
-
 export class Allowance {
   private appends = 0;
   private bytes = 0;
   /** Calls of the connection that are open. */
   calls = 0;
 
-  /** Takes so much more, or nothing. `appends` is 1 with an append's first fragment. */
-  take(appends: 0 | 1, bytes: number): boolean {
-    if (this.appends + appends > UNFINISHED_APPENDS || this.bytes + bytes > UNFINISHED_BYTES) return false;
+  constructor(private readonly most: Measure) {}
+
+  /** Takes so much more; `appends` is 1 with the first of an append. @throws Refusal, and then takes nothing */
+  take(appends: 0 | 1, bytes: number): void {
+    if (this.appends + appends > this.most.appends || this.bytes + bytes > this.most.bytes) {
+      throw exhausted('too much is unfinished on this connection: finish some appends before you begin more');
+    }
     this.appends += appends;
     this.bytes += bytes;
-    return true;
   }
 
+  /** All that one append has taken. */
   giveBack(bytes: number): void {
     this.appends -= 1;
     this.bytes -= bytes;
@@ -49,8 +47,10 @@ export class Allowance {
 export class Allowances {
   private readonly byPeer = new Map<string, Allowance>();
 
+  constructor(private readonly most: Measure) {}
+
   enter(peer: string): Allowance {
-    const allowance = this.byPeer.get(peer) ?? new Allowance();
+    const allowance = this.byPeer.get(peer) ?? new Allowance(this.most);
     allowance.calls += 1;
     this.byPeer.set(peer, allowance);
     return allowance;

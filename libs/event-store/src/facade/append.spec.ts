@@ -153,6 +153,24 @@ describe('Append', () => {
     expect(await written(here)).toEqual([]);
   });
 
+  it('bounds what one connection leaves unfinished, and gives back what was', async () => {
+    const here = await servedFacade();
+    const large = event((m) => m.setData(new Uint8Array(1_000_000)));
+    const calls = Array.from({ length: 70 }, () => {
+      let refuse: (error: ServiceError | null) => void = () => undefined;
+      const refused = new Promise<ServiceError | null>((resolve) => (refuse = resolve));
+      const call = here.raw.append(refuse);
+      call.on('error', () => undefined);
+      call.write(options());
+      call.write(large);
+      return { call, refused };
+    });
+    expect(await Promise.race(calls.map(({ refused }) => refused))).toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    for (const { call } of calls) call.cancel();
+    await Promise.all(calls.map(({ refused }) => refused));
+    expect(await append(here, options(), large)).toHaveProperty('getSuccess');
+  }, 30_000);
+
   it('writes nothing for a client that goes before it is done', async () => {
     const here = await servedFacade();
     await new Promise<void>((resolve) => {

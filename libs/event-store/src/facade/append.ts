@@ -8,7 +8,8 @@ import type { Expectation, WriteResult } from '../log.js';
 import { appendBytes, maxAppendBytes } from '../port.js';
 import type { NewEvent } from '../port.js';
 import { shared, streams, textOf } from '../protocol/index.js';
-import { heldBytesOf, requireHoldable } from './allowance.js';
+import { Allowances, heldBytesOf } from './allowance.js';
+import type { Measure } from './allowance.js';
 import { expectationOf } from './expectations.js';
 import { proposedEvent, targetOf } from './proposals.js';
 import { appendTooLarge, invalidArgument, refusalOf } from './refusals.js';
@@ -19,38 +20,44 @@ interface Target {
   readonly expected: Expectation;
 }
 
+/** On all calls of one connection: how many is bounded by how many calls it may have. */
+const UNFINISHED: Measure = { appends: Infinity, bytes: 64 * 1024 * 1024 };
+
 export function append(room: Room): handleClientStreamingCall<streams.AppendReq, streams.AppendResp> {
+  const allowances = new Allowances(UNFINISHED);
   return (call, answer) => {
+    const peer = call.getPeer();
+    const allowance = allowances.enter(peer);
     const events: NewEvent[] = [];
     let target: Target | undefined;
-    let bytes = 0;
-    let held = 0;
+    let sizeBytes = 0;
+    let heldBytes: number | undefined;
     let open = true;
 
-    const refuse = (error: unknown): void => {
-      if (!open) return;
-      open = false;
-      answer(refusalOf(error, room.logger));
-    };
-    const take = (request: streams.AppendReq): void => {
-      const message = request.getProposedMessage();
-      if (!target) target = begin(request.getOptions());
-      else if (!message) throw invalidArgument('after the first message of an append, each is a proposed_message');
-      else {
-        const event = proposedEvent(message);
-        bytes += appendBytes([event]);
-        held += heldBytesOf([event]);
-        if (bytes > maxAppendBytes) throw appendTooLarge();
-        requireHoldable(held);
-        events.push(event);
-      }
-    };
     const begin = (options: streams.AppendReq.Options | undefined): Target => {
       if (!options) throw invalidArgument('the first message of an append is its options');
       const stream = targetOf(options);
       const expected = expectationOf(options);
       room.access.require(room.access.callerOf(call.metadata), 'write', stream);
       return { stream, expected };
+    };
+    const add = (message: streams.AppendReq.ProposedMessage | undefined): void => {
+      if (!message) throw invalidArgument('after the first message of an append, each is a proposed_message');
+      const event = proposedEvent(message);
+      sizeBytes += appendBytes([event]);
+      if (sizeBytes > maxAppendBytes) throw appendTooLarge();
+      const bytes = heldBytesOf([event]);
+      allowance.take(heldBytes === undefined ? 1 : 0, bytes);
+      heldBytes = (heldBytes ?? 0) + bytes;
+      events.push(event);
+    };
+    /** @returns false when it was so before */
+    const finish = (): boolean => {
+      if (!open) return false;
+      open = false;
+      if (heldBytes !== undefined) allowance.giveBack(heldBytes);
+      allowances.leave(peer);
+      return true;
     };
     const write = async (): Promise<void> => {
       try {
@@ -65,18 +72,18 @@ export function append(room: Room): handleClientStreamingCall<streams.AppendReq,
     call.on('data', (request: streams.AppendReq) => {
       if (!open) return;
       try {
-        take(request);
+        if (target) add(request.getProposedMessage());
+        else target = begin(request.getOptions());
       } catch (error) {
-        refuse(error);
+        finish();
+        answer(refusalOf(error, room.logger));
       }
     });
     call.on('end', () => {
-      if (!open) return;
-      open = false;
-      void write();
+      if (finish()) void write();
     });
-    call.on('cancelled', () => (open = false));
-    call.on('error', () => (open = false));
+    call.on('cancelled', finish);
+    call.on('error', finish);
   };
 }
 

@@ -14,26 +14,21 @@ import type { Expectation, WriteResult } from '../log.js';
 import { appendBytes, maxAppendBytes } from '../port.js';
 import type { NewEvent } from '../port.js';
 import { empty, shared, streamIdentifier, streams, textOf, uuidOf } from '../protocol/index.js';
-import { heldBytesOf } from './allowance.js';
-import type { Allowance, Allowances } from './allowance.js';
+import { Allowances, heldBytesOf } from './allowance.js';
+import type { Allowance, Measure } from './allowance.js';
 import type { Caller } from './access.js';
 import { remainingMs } from './deadline.js';
 import { batchExpectationOf } from './expectations.js';
 import { named, proposedEvent, targetOf } from './proposals.js';
-import {
-  appendTooLarge,
-  batchStatusOf,
-  deadlinePassed,
-  exhausted,
-  invalidArgument,
-  refusalOf,
-  unavailable,
-} from './refusals.js';
+import { appendTooLarge, batchStatusOf, deadlinePassed, invalidArgument, refusalOf, unavailable } from './refusals.js';
 import type { Refusal } from './refusals.js';
 import type { Room } from './room.js';
 
 /** However far off its deadline is, a client that has begun an append goes on with it within this time. */
 const PATIENCE_MS = 10_000;
+
+/** On all calls of one connection. */
+const UNFINISHED: Measure = { appends: 256, bytes: 16 * 1024 * 1024 };
 
 /** Appends that the log has and has not answered, of one call. */
 const UNANSWERED_APPENDS = 2048;
@@ -41,10 +36,8 @@ const UNANSWERED_BYTES = 16 * 1024 * 1024;
 
 type Call = ServerDuplexStream<streams.BatchAppendReq, streams.BatchAppendResp>;
 
-export function batchAppend(
-  room: Room,
-  allowances: Allowances,
-): handleBidiStreamingCall<streams.BatchAppendReq, streams.BatchAppendResp> {
+export function batchAppend(room: Room): handleBidiStreamingCall<streams.BatchAppendReq, streams.BatchAppendResp> {
+  const allowances = new Allowances(UNFINISHED);
   return (call) => {
     const refuse = (refusal: Refusal): void => void call.emit('error', refusal);
     if (room.closing.aborted) return refuse(unavailable('the server is shutting down'));
@@ -159,10 +152,7 @@ class Conversation {
   }
 
   private hold(append: Unfinished, bytes: number): void {
-    const first = append.heldBytes === undefined;
-    if (!this.allowance.take(first ? 1 : 0, bytes)) {
-      throw exhausted('too many unfinished appends on this connection: finish some before beginning more');
-    }
+    this.allowance.take(append.heldBytes === undefined ? 1 : 0, bytes);
     append.heldBytes = (append.heldBytes ?? 0) + bytes;
   }
 

@@ -9,7 +9,6 @@ import type { EventLog } from '../log.js';
 import { gossipServices, serverFeaturesServices, streamsServices } from '../protocol/index.js';
 import { Access } from './access.js';
 import type { FacadeUser } from './access.js';
-import { Allowances } from './allowance.js';
 import { append } from './append.js';
 import { batchAppend } from './batch-append.js';
 import { batchAppendDefinition } from './deadline.js';
@@ -99,7 +98,7 @@ export async function serveFacade(options: FacadeOptions): Promise<Facade> {
   server.addService(streamsService, {
     read: read(room, () => ids.next()),
     append: append(room),
-    batchAppend: batchAppend(room, new Allowances()),
+    batchAppend: batchAppend(room),
     delete: softDelete(room),
     tombstone: tombstone(room),
   });

@@ -13,11 +13,12 @@ export interface Resolved {
 
 export const unresolved = (event: RecordedEvent): Resolved => ({ event, link: undefined });
 
-export function resolved(log: EventLog, link: RecordedEvent): Resolved {
+/** A link leads nowhere for whoever may not read what it leads to. */
+export function resolved(log: EventLog, link: RecordedEvent, mayRead: (stream: string) => boolean): Resolved {
   if (link.type !== LINK_TYPE) return unresolved(link);
   const [, revision, stream] = LINK.exec(Buffer.from(link.data).toString()) ?? [];
   if (revision === undefined || stream === undefined) return unresolved(link);
-  return { event: eventAt(log, stream, Number(revision)), link };
+  return { event: mayRead(stream) ? eventAt(log, stream, Number(revision)) : undefined, link };
 }
 
 function eventAt(log: EventLog, stream: string, revision: number): RecordedEvent | undefined {

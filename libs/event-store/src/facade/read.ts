@@ -50,7 +50,8 @@ export function read(
       const request = readRequestOf(call.request);
       const { source } = request;
       room.access.require(caller, 'read', source.kind === 'stream' ? source.stream : ALL_STREAM);
-      const reader = new Reader(room.log, outlet, request);
+      const mayRead = (stream: string): boolean => room.access.allows(caller, 'read', stream);
+      const reader = new Reader(room.log, outlet, request, mayRead);
       if (request.count === 'subscription') await reader.follow(subscriptionId());
       else if (source.kind === 'stream') await reader.readStream(source.stream, request.count);
       else await reader.toTheEnd(request.count);
@@ -78,6 +79,7 @@ class Reader {
     private readonly log: EventLog,
     private readonly outlet: Outlet,
     private readonly request: ReadRequest,
+    private readonly mayRead: (stream: string) => boolean,
   ) {
     this.filter = request.source.kind === 'all' ? request.source.filter : undefined;
     this.cursor = cursorOf(log, request);
@@ -159,7 +161,7 @@ class Reader {
   }
 
   private message(event: RecordedEvent): streams.ReadResp {
-    const shown = this.request.resolveLinks ? resolved(this.log, event) : unresolved(event);
+    const shown = this.request.resolveLinks ? resolved(this.log, event, this.mayRead) : unresolved(event);
     return eventMessage(event, shown, this.request.uuidForm);
   }
 
