@@ -279,38 +279,46 @@ describe('a file of format 1', () => {
 });
 
 describe('the tail of the write-ahead log', () => {
-  it('may be torn or garbled anywhere: what was acknowledged before that place is there, and nothing else but the rest of the truth', async () => {
-    const [taken, durable] = [join(folder, 'taken'), [] as number[]];
-    const truth = await withStore(async (store) => {
-      for (let made = 0; made < 60; made += 1) {
-        const [event] = events(1).map((one) => ({ ...one, data: randomBytes(made % 9 === 8 ? 9000 : 300) }));
-        await store.write(`w-${made % 4}`, 'any', event ? [event] : []);
-        durable.push((await stat(`${file}-wal`)).size);
+  it(
+    'may be torn or garbled anywhere: what was acknowledged before that place is there, and nothing else but the rest of the truth',
+    { timeout: 120_000 },
+    async () => {
+      const [taken, durable] = [join(folder, 'taken'), [] as number[]];
+      const truth = await withStore(async (store) => {
+        for (let made = 0; made < 60; made += 1) {
+          const [event] = events(1).map((one) => ({ ...one, data: randomBytes(made % 9 === 8 ? 9000 : 300) }));
+          await store.write(`w-${made % 4}`, 'any', event ? [event] : []);
+          durable.push((await stat(`${file}-wal`)).size);
+        }
+        await mkdir(taken);
+        // As a power cut finds them: the store is open, and nothing has been folded into the file.
+        for (const part of ['', '-wal']) await cp(`${file}${part}`, join(taken, `log.db${part}`));
+        return collect(store.readAll(START));
+      });
+      const size = durable.at(-1) as number;
+      const places = Array.from({ length: 30 }, (_, index) => Math.floor((size * (index + 0.5)) / 30) + index);
+      for (const [index, place] of places.entries()) {
+        const damaged = join(folder, `damaged-${index}`);
+        await cp(taken, damaged, { recursive: true });
+        await damage(
+          join(damaged, 'log.db-wal'),
+          place,
+          (['torn', 'flipped', 'garbled'] as const)[index % 3] ?? 'torn',
+        );
+        const store = await openEmbeddedStore({ file: join(damaged, 'log.db'), clock: systemClock });
+        const left = await collect(store.readAll(START));
+        expect(left).toEqual(truth.slice(0, left.length));
+        expect(left.length).toBeGreaterThanOrEqual(durable.filter((end) => end <= place).length);
+        expect(left.length).toBeLessThan(truth.length);
+        for (const stream of ['w-0', 'w-1', 'w-2', 'w-3']) {
+          expect(await collect(store.readStream(stream))).toEqual(left.filter((event) => event.stream === stream));
+        }
+        const { position } = await store.write('w-0', 'any', events(1));
+        expect(position).toBe(left.length + 1);
+        await store.close();
       }
-      await mkdir(taken);
-      // As a power cut finds them: the store is open, and nothing has been folded into the file.
-      for (const part of ['', '-wal']) await cp(`${file}${part}`, join(taken, `log.db${part}`));
-      return collect(store.readAll(START));
-    });
-    const size = durable.at(-1) as number;
-    const places = Array.from({ length: 30 }, (_, index) => Math.floor((size * (index + 0.5)) / 30) + index);
-    for (const [index, place] of places.entries()) {
-      const damaged = join(folder, `damaged-${index}`);
-      await cp(taken, damaged, { recursive: true });
-      await damage(join(damaged, 'log.db-wal'), place, (['torn', 'flipped', 'garbled'] as const)[index % 3] ?? 'torn');
-      const store = await openEmbeddedStore({ file: join(damaged, 'log.db'), clock: systemClock });
-      const left = await collect(store.readAll(START));
-      expect(left).toEqual(truth.slice(0, left.length));
-      expect(left.length).toBeGreaterThanOrEqual(durable.filter((end) => end <= place).length);
-      expect(left.length).toBeLessThan(truth.length);
-      for (const stream of ['w-0', 'w-1', 'w-2', 'w-3']) {
-        expect(await collect(store.readStream(stream))).toEqual(left.filter((event) => event.stream === stream));
-      }
-      const { position } = await store.write('w-0', 'any', events(1));
-      expect(position).toBe(left.length + 1);
-      await store.close();
-    }
-  });
+    },
+  );
 
   async function damage(path: string, place: number, how: 'torn' | 'flipped' | 'garbled'): Promise<void> {
     const handle = await openFile(path, 'r+');

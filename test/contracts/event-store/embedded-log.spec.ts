@@ -352,6 +352,7 @@ describe('streams of the store’s own', () => {
       1, 2, 3, 4, 5, 6, 7,
     ]);
     expect([await log.head(), log.end()]).toEqual([5, 7]);
+    expect(await log.head()).toBe(5);
     const abort = new AbortController();
     const followed: unknown[] = [];
     for await (const item of log.subscribeAll(START, abort.signal)) {
@@ -456,8 +457,9 @@ describe('waiting for the log', () => {
     abort.abort();
     await aborted;
     const closed = log.beyond(1 as Position, never);
+    expect(log.describe('$own').state).toBe('live');
     await Promise.all([log.close(), expect(closed).rejects.toBeInstanceOf(StoreUnavailable)]);
-    expect(() => log.describe('s')).toThrow(StoreUnavailable);
+    expect(() => log.describe('$own')).toThrow(StoreUnavailable);
     expect(() => log.end()).toThrow(StoreUnavailable);
   });
 });

@@ -7,13 +7,13 @@
  *     command in it is still decided alone (`log-writer.ts`). Answers leave only after COMMIT, in the order the commands came.
  */
 import type { MessagePort } from 'node:worker_threads';
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { receiveMessageOnPort } from 'node:worker_threads';
 import type Database from 'better-sqlite3';
 import type { PackedBatch } from './batch.js';
 import type { OpenedLog } from './format.js';
 import { codeOf, lock, openLog, Refused } from './format.js';
 import { LogWriter } from './log-writer.js';
-import type { Failure, FromWriter, ToWriter, WriterData } from './writer.js';
+import type { Failure, FromWriter, ToWriter } from './messages.js';
 
 /** A transaction takes no more than this, so that one commit stays short however much waits. */
 const TRANSACTION_BYTES = 8 * 1024 * 1024;
@@ -96,11 +96,8 @@ class Group {
   }
 }
 
-export function serve(): void {
-  const port = parentPort;
-  if (!port) throw new Error('the writer of an event store is a thread, not a program');
+export function serve(port: MessagePort, file: string, bell: Int32Array<SharedArrayBuffer>): void {
   const tell = (message: FromWriter): void => port.postMessage(message);
-  const { file, bell } = workerData as WriterData;
 
   let sidecar: Database.Database | undefined;
   let log: OpenedLog;

@@ -16,9 +16,10 @@ import type { Expectation, WriteResult } from '../log.js';
 import type { NewEvent, Position } from '../port.js';
 import type { Operation } from './batch.js';
 import { APPEND, Batch, DELETE, numberOf, TOMBSTONE, TOMBSTONED, WRONG_REVISION } from './batch.js';
+import type { Failure, FromWriter, ToWriter } from './messages.js';
 import type { Tail } from './tail.js';
 import { nextTurn } from './turn.js';
-import type { Failure, FromWriter, ToWriter, WriterData } from './writer.js';
+import type { WriterData } from './writer.js';
 
 /** Beyond this much waiting for the disk the store is overloaded, and says so instead of growing. */
 const WAITING_BYTES = 256 * 1024 * 1024;
