@@ -23,13 +23,18 @@ it('refuses commands while its store is away, and settles each that is sent agai
   const refused = await Promise.all([
     api.command(id, 'pause', {}, pause),
     api.post('/v1/workspaces', 'name: meanwhile\n', create),
+    api.command(id, 'check-in'),
   ]);
-  for (const { status, body } of refused) {
-    expect({ status, reason: body.reason }).toEqual({ status: 503, reason: 'STORE_UNAVAILABLE' });
-    expect(body.detail).toMatch(
-      /^It is not known whether this was recorded; sent again with the same id it takes effect once: /,
-    );
-  }
+  expect(refused.map(({ status, body }) => [status, body.reason])).toEqual(
+    refused.map(() => [503, 'STORE_UNAVAILABLE']),
+  );
+  const sentence = (remedy: string) => new RegExp(`^It is not known whether this was recorded; ${remedy}: \\w`);
+  const remedies = [
+    `sent again with Idempotency-Key ${pause.commandId} it takes effect once`,
+    `sent again with Idempotency-Key ${create.commandId} it takes effect once`,
+    'look before you send it again',
+  ];
+  for (const [n, { body }] of refused.entries()) expect(body.detail).toMatch(sentence(remedies[n] ?? ''));
   expect(await api.get('/readyz')).toMatchObject({ status: 503, body: { status: 'store-away' } });
   expect((await api.get('/healthz')).status).toBe(200);
   expect(await api.show(id)).toMatchObject({ power: { kind: 'running' }, intent: { kind: 'none' } });

@@ -23,7 +23,7 @@ export class ProblemFilter implements ExceptionFilter {
 
   /** Also for what the router refuses before Nest hears of it: an address that cannot be decoded, or is too long. */
   answer(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    const said = { ...this.problemOf(error, request.method).problem, instance: request.url };
+    const said = { ...this.problemOf(error, request).problem, instance: request.url };
     // A problem that a route itself gives, also a 5xx, is an answer; whoever can ask for it must not fill the log with it.
     if (said.status >= 500 && !(error instanceof ProblemException))
       this.logger.error({ err: error, url: request.url }, 'a request failed');
@@ -37,10 +37,10 @@ export class ProblemFilter implements ExceptionFilter {
       .send(JSON.stringify(said satisfies Problem));
   }
 
-  private problemOf(error: unknown, method: string): ProblemException {
+  private problemOf(error: unknown, request: FastifyRequest): ProblemException {
     if (error instanceof ProblemException) return error;
     if (error instanceof StoreUnavailable || error instanceof ImageRepositoryUnavailable)
-      return this.storeProblem(error, method);
+      return this.storeProblem(error, request);
     if (error instanceof AppendTooLarge) return problem(413, 'TOO_LARGE', error.message, {}, { cause: error });
     if (error instanceof StreamTombstoned) return problem(410, 'GONE', error.message, {}, { cause: error });
     if (error instanceof EventCorrupted) return problem(500, 'LOG_DAMAGED', error.message, {}, { cause: error });
@@ -57,15 +57,18 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   /** What became of a request that the store did not serve, as far as that is known. */
-  private storeProblem(error: Error, method: string): ProblemException {
+  private storeProblem(error: Error, { method, headers }: FastifyRequest): ProblemException {
     const because = causes(error).join(': ');
     const about = (detail: string) => problem(503, 'STORE_UNAVAILABLE', detail, {}, { cause: error });
     if (method === 'GET') return about(`The store cannot be read now: ${because}`);
     const mayBeRecorded = error instanceof StoreUnavailable && this.storeElsewhere;
     if (!mayBeRecorded) return about(`Nothing was recorded: ${because}`);
-    return about(
-      `It is not known whether this was recorded; sent again with the same id it takes effect once: ${because}`,
-    );
+    const key = headers['idempotency-key'];
+    const remedy =
+      typeof key === 'string'
+        ? `sent again with Idempotency-Key ${key} it takes effect once`
+        : 'look before you send it again';
+    return about(`It is not known whether this was recorded; ${remedy}: ${because}`);
   }
 }
 
