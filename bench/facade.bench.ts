@@ -111,7 +111,10 @@ async function throughClient(client: EventStoreDBClient, way: Way, round: number
     let head: bigint | 'no_stream' = 'no_stream';
     for (let n = 0; n < way.each; n += 1) {
       const events = Array.from({ length: way.eventsAtOnce }, event);
-      const answer: AppendResult = await client.appendToStream(stream, events, { expectedRevision: head, ...way.perCall });
+      const answer: AppendResult = await client.appendToStream(stream, events, {
+        expectedRevision: head,
+        ...way.perCall,
+      });
       head = answer.nextExpectedRevision;
     }
   };

@@ -11,7 +11,7 @@ import Database from 'better-sqlite3';
 import type { EventStore, NewEvent } from '@vw/event-store';
 import { openEmbeddedStore, START } from '@vw/event-store';
 import { systemClock, systemIds } from '@vw/runtime';
-import { lifecycles } from './lifecycles.js';
+import { ownLifecycles } from './lifecycles.js';
 import { median } from './median.js';
 import type { BenchRow } from './row.js';
 import { secondsOf } from './writers.js';
@@ -38,7 +38,7 @@ export async function bench(): Promise<BenchRow[]> {
 
 /** A million events of the ledger's lives, in streams of twenty. */
 async function fill(store: EventStore): Promise<void> {
-  const lives = lifecycles(100_000);
+  const lives = ownLifecycles(100_000);
   let made = 0;
   const next = (): NewEvent => {
     const { type, data, metadata } = lives[made++ % lives.length] as NewEvent;
