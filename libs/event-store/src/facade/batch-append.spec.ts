@@ -183,6 +183,10 @@ describe('BatchAppend', () => {
     expect(answers[0]?.getError()?.getMessage()).toContain('unfinished');
     send(fragment({ correlationId: begun[0]! }));
     await answered(2);
+    const another = systemIds.next();
+    send(first({ correlationId: another, more: true }), fragment({ correlationId: another }));
+    await answered(3);
+    expect(answers[2]?.hasSuccess()).toBe(true);
     const large = Array.from({ length: 17 }, () => first({ bytes: 1_000_000, more: true }));
     send(large[0]!);
     call.cancel();

@@ -445,13 +445,13 @@ describe('a subscription', () => {
     const followers = Array.from({ length: 1_000 }, (_, n) =>
       follow(
         here,
-        request((o) => (n % 2 ? subscribed(o) : subscribed(o.setStream(ofStream(`s-${n % 100}`))))),
+        request((o) => (n % 2 ? subscribed(o) : subscribed(o.setStream(ofStream(`s-${n % 20}`))))),
       ),
     );
     for (const each of followers) await each.until(() => each.kinds().includes(Kind.CAUGHT_UP));
-    for (let n = 0; n < 100; n += 1) await here.log.write(`s-${n}`, 'any', events(1));
+    for (let n = 0; n < 20; n += 1) await here.log.write(`s-${n}`, 'any', events(1));
     for (const [n, each] of followers.entries()) {
-      await each.until(() => revisions(each.answers).length === (n % 2 ? 100 : 1));
+      await each.until(() => revisions(each.answers).length === (n % 2 ? 20 : 1));
     }
     for (const each of followers) each.call.cancel();
   }, 60_000);
