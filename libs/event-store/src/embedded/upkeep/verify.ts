@@ -97,7 +97,7 @@ export async function verifyLogFile(path: string, options: VerifyOptions): Promi
 /** A file whose tables cannot even be found is ours, and damaged. @throws what is no damage */
 function unopenable(error: unknown): Verification {
   const cause = error instanceof StoreUnavailable ? error.cause : error;
-  if (!isDamage(cause) && codeOf(cause) !== 'SQLITE_ERROR') throw error;
+  if (!isDamage(cause)) throw error;
   const finding: Finding = { fault: 'pages', detail: cause instanceof Error ? cause.message : String(cause) };
   const nothing = { format: 0, events: 0, streams: 0, head: 0, emptyStreams: 0 };
   return { ...nothing, counts: { pages: 1 }, findings: [finding] };
@@ -315,8 +315,9 @@ class Verifier {
   }
 }
 
+/** An SQL error is one too: the statements are right, so it is the tables that are not. */
 function isDamage(error: unknown): boolean {
-  return /^SQLITE_(CORRUPT|NOTADB|IOERR)/.test(codeOf(error));
+  return /^SQLITE_(CORRUPT|NOTADB|IOERR|ERROR)/.test(codeOf(error));
 }
 
 /** A damaged name may have become anything. */
