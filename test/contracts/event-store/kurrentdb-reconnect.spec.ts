@@ -169,6 +169,16 @@ describe('appends in batches', () => {
     expectKept(await pipelined(await open(location), 1, 5));
   });
 
+  it('end with StoreUnavailable at once when the answer is none', async () => {
+    const { location } = await cluster.node();
+    cluster.appendFates.push('gibberish');
+    const store = await open(location);
+    const refusal = await store.append('w-0', 'no-stream', events(1)).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(StoreUnavailable);
+    expect((refusal as Error).message).toContain('cannot be understood');
+    expect((await store.append('w-1', 'no-stream', events(1))).revision).toBe(0);
+  });
+
   it('hold up nobody on another stream while one has no answer', async () => {
     const { location } = await cluster.node();
     const store = await open(location, 2500);

@@ -39,6 +39,7 @@ export type AppendFate =
   | 'timed out before, and told late'
   | 'no leader known'
   | 'silence'
+  | 'gibberish'
   | 'forgotten position';
 
 /** What becomes of a read or a subscription: so many messages, and then the connection breaks, or the server ends it. */
@@ -202,7 +203,8 @@ export class ScriptedNode {
       const stream = Buffer.from(batch.options.getStreamIdentifier()?.getStreamName_asU8() ?? []).toString();
       const expected = batch.options.hasNoStream() ? -1 : Number(batch.options.getStreamPosition());
       const response = new BatchAppendResp();
-      response.setCorrelationId(request.getCorrelationId());
+      const fate = this.#cluster.appendFates[this.#cluster.appends];
+      if (fate !== 'gibberish') response.setCorrelationId(request.getCorrelationId());
       this.#settle(stream, expected, batch.proposed, {
         done: (last, positionKnown) => {
           const success = new BatchAppendResp.Success();

@@ -157,9 +157,11 @@ export function eventStoreContract(name: string, open: () => Promise<OpenedStore
       });
 
       it('takes thousands of small events at once, whole or not at all', async () => {
-        const made = events(6000);
+        // Their types alone are more than a gRPC server takes in one message unless it is told to.
+        const many = (): NewEvent[] => events(6000).map((event) => ({ ...event, type: 'T'.repeat(900) }));
+        const made = many();
         expect((await store.append(one, 'no-stream', made)).revision).toBe(5999);
-        await expectWrong(store.append(one, 'no-stream', events(6000)), one, 'no-stream', 5999);
+        await expectWrong(store.append(one, 'no-stream', many()), one, 'no-stream', 5999);
         expect((await ofStream(one)).map(({ id }) => id)).toEqual(made.map(({ id }) => id));
       });
 

@@ -4,6 +4,7 @@
  * a failure, nothing it still says counts.
  */
 import type { NewEvent } from '../port.js';
+import type { streams } from '../protocol/index.js';
 import { uuidOf } from '../protocol/index.js';
 import type { Answer, Question } from './answers.js';
 import { answerOfAppend, answerOfBatch } from './answers.js';
@@ -53,10 +54,13 @@ class LastingCall implements AppendCall {
     call.on('error', broken);
     call.on('end', () => broken(passing('the server has ended the call')));
     call.on('data', (response) => {
-      const correlationId = uuidOf(response.getCorrelationId());
-      const question = this.#asked.get(correlationId);
-      this.#asked.delete(correlationId);
-      if (question && !this.#over) listener.answered(correlationId, answerOfBatch(response, question));
+      if (this.#over) return;
+      try {
+        this.#hear(response, listener);
+      } catch (unreadable) {
+        call.cancel();
+        broken(unreadable);
+      }
     });
   }
 
@@ -73,6 +77,13 @@ class LastingCall implements AppendCall {
     this.#over = true;
     this.#call.cancel();
     this.#drained.ring();
+  }
+
+  #hear(response: streams.BatchAppendResp, listener: Listener): void {
+    const correlationId = uuidOf(response.getCorrelationId());
+    const question = this.#asked.get(correlationId);
+    this.#asked.delete(correlationId);
+    if (question) listener.answered(correlationId, answerOfBatch(response, question));
   }
 }
 

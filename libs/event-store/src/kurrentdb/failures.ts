@@ -62,7 +62,7 @@ export function appendFailure(failure: unknown, stream: string, sizeBytes: numbe
 
 /** The failure of any call: what happened, and what to do about it. */
 export function unavailable(failure: unknown): Error {
-  if (failure instanceof StoreUnavailable || failure instanceof RangeError) return failure;
+  if (failure instanceof StoreUnavailable) return failure;
   return new StoreUnavailable(advice(failure), { cause: failure });
 }
 
@@ -72,7 +72,7 @@ function advice(failure: unknown): string {
     case undefined:
       return details.startsWith('Failed to discover')
         ? 'no node of the KurrentDB cluster says who leads it: are the hosts of the connection string right, and is the cluster up?'
-        : `KurrentDB cannot be reached: ${details}`;
+        : `what KurrentDB says cannot be understood (${details})`;
     case codes.UNAUTHENTICATED:
       return 'KurrentDB does not know this name and password: correct those of the connection string';
     case codes.PERMISSION_DENIED:
