@@ -171,21 +171,29 @@ describe('Append', () => {
     expect(await append(here, options(), large)).toHaveProperty('getSuccess');
   }, 30_000);
 
-  it('writes nothing for a client that goes before it is done', async () => {
+  it('writes nothing of an append that its client breaks off, however much of it has come', async () => {
     const here = await servedFacade();
-    await new Promise<void>((resolve) => {
-      const call = here.raw.append(() => resolve());
+    const large = event((m) => m.setData(new Uint8Array(50_000)));
+    const calls = Array.from({ length: 200 }, () => {
+      const call = here.raw.append(() => undefined);
+      const over = new Promise((resolve) => call.on('status', resolve));
+      call.on('error', () => undefined);
       call.write(options());
-      call.write(event(), () => call.cancel());
+      call.write(large);
+      return { call, over };
     });
-    expect(
-      await append(
-        here,
-        options((o) => o.setNoStream(new shared.Empty())),
-        event(),
-      ),
-    ).toHaveProperty('getSuccess');
-    expect(await written(here)).toHaveLength(1);
+    await append(
+      here,
+      options((o) => o.setStreamIdentifier(streamIdentifier('b-1'))),
+      event(),
+    );
+    for (const { call } of calls) call.cancel();
+    await Promise.all(calls.map(({ over }) => over));
+    await append(
+      here,
+      options((o) => o.setStreamIdentifier(streamIdentifier('b-1'))),
+    );
+    expect(await written(here)).toEqual([]);
   });
 
   it('answers bytes that are no message, and goes on serving', async () => {

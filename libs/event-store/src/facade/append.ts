@@ -1,6 +1,7 @@
 /**
  * Streams.Append: options first, then events, one append. Nothing is written before the client has said that it was all;
- * what is too large is refused while it comes in, so that no call holds more than one append may have.
+ * what is too large is refused while it comes in, so that no call holds more than one append may have; and what is broken
+ * off is not written, not even in part.
  */
 import type { handleClientStreamingCall } from '@grpc/grpc-js';
 import { WrongExpectedRevision } from '../errors.js';
@@ -14,6 +15,7 @@ import { expectationOf } from './expectations.js';
 import { proposedEvent, targetOf } from './proposals.js';
 import { appendTooLarge, invalidArgument, refusalOf } from './refusals.js';
 import type { Room } from './room.js';
+import { nextTurn } from './turn.js';
 
 interface Target {
   readonly stream: string;
@@ -60,6 +62,9 @@ export function append(room: Room): handleClientStreamingCall<streams.AppendReq,
       return true;
     };
     const write = async (): Promise<void> => {
+      // A call that its client breaks off ends like one that is complete; only in the next turn is it known to be cancelled.
+      await nextTurn();
+      if (!finish()) return;
       try {
         if (!target) throw invalidArgument('an append begins with its options');
         answer(null, success(await room.log.write(target.stream, target.expected, events)));
@@ -79,9 +84,7 @@ export function append(room: Room): handleClientStreamingCall<streams.AppendReq,
         answer(refusalOf(error, room.logger));
       }
     });
-    call.on('end', () => {
-      if (finish()) void write();
-    });
+    call.on('end', () => void write());
     call.on('cancelled', finish);
     call.on('error', finish);
   };
