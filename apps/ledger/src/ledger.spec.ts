@@ -238,24 +238,30 @@ describe('a silent host', () => {
 describe('a store that goes away', () => {
   it('stops nothing for good: what was open is sent again, what hosts said is recorded, and the views follow', async () => {
     const id = await created();
+    const unanswered = await created();
+    await ask(unanswered, 'deploy', {});
     await ask(id, 'deploy', {});
-    await until('the task came', () => host.tasks('deploy').length > 0);
+    const tasksOf = (workspaceId: WorkspaceId) =>
+      host.tasks('deploy').filter((task) => task.workspaceId === workspaceId);
+    await until('the tasks came', () => tasksOf(id).length > 0 && tasksOf(unanswered).length > 0);
     await until('it is shown', () => views.workspace(id)?.state.placement.kind === 'staging');
     store.leave();
-    const task = host.last('deploy');
+    const [task] = tasksOf(id) as [Task];
     await host.say(id, task, { kind: 'deployed', imageDigest: digestOf(task) });
     await expect(ask(id, 'cancel', { reason: 'too slow' })).rejects.toThrow(StoreUnavailable);
     expect({ ready: ledger.isReady(), answers: await ledger.storeAnswers() }).toEqual({ ready: true, answers: false });
     expect(views.workspace(id)?.state.placement.kind).toBe('staging');
 
+    const sentBefore = tasksOf(unanswered).length;
     store.comeBack();
     expect(await ledger.storeAnswers()).toBe(true);
     await until('it is staged', () => views.workspace(id)?.state.placement.kind === 'staged');
+    await until('the open task is sent again', () => tasksOf(unanswered).length > sentBefore);
     await ask(id, 'start', {});
     await until('the next task comes', () => host.tasks('start').length > 0);
-    const sent = host.tasks('deploy').length;
+    const sent = tasksOf(id).length;
     await systemTimers.sleep(150);
-    expect(host.tasks('deploy')).toHaveLength(sent);
+    expect(tasksOf(id)).toHaveLength(sent);
     expect((await types(id)).filter((type) => type === 'WorkspaceDeployed')).toHaveLength(1);
   });
 
