@@ -53,7 +53,10 @@ export interface AppendResult {
   readonly position: Position;
 }
 
-/** What a subscription yields: events in order, and once the live end is reached, each time, the fact that it is. */
+/**
+ * What a subscription yields: events in order, and once the live end is reached, each time, the fact that it is. Everything at or
+ * before the position of `caught-up` has been given; it is the last event's, or later by events of the store's own.
+ */
 export type SubscriptionItem =
   | { readonly kind: 'event'; readonly event: RecordedEvent }
   | { readonly kind: 'caught-up'; readonly position: Position };
