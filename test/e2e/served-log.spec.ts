@@ -1,4 +1,6 @@
 /** A ledger that serves its own log (VW_STORE_LISTEN): others read and follow it with EventStoreDB's client, and the ledger alone writes its own streams. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { EventStoreDBClient, jsonEvent, streamNameFilter } from '@eventstore/db-client';
 import type { EventView } from '@vw/contracts';
 import { expect, it, onTestFinished } from 'vitest';
@@ -52,6 +54,18 @@ it('shows them over TLS to its users only, where it has users', async () => {
   await expect(read('ann:guessed@')).rejects.toThrow('UNAUTHENTICATED');
   await expect(read('')).rejects.toThrow('PERMISSION_DENIED');
   expect(service.output()).not.toMatch(/s3cret|h\.nter2/);
+});
+
+it('says in one sentence why it cannot be served', async () => {
+  const { connection } = await serving({});
+  const { port } = new URL(connection);
+  const file = join(await temporaryFolder('served'), 'no.pem');
+  await writeFile(file, 'no certificate');
+  const tls = { VW_STORE_TLS_CERT: file, VW_STORE_TLS_KEY: file };
+  await expect(serving({ VW_STORE_LISTEN: `127.0.0.1:${port}` })).rejects.toThrow(
+    `the log cannot be served at 127.0.0.1:${port}: another program listens there; VW_STORE_LISTEN names another port`,
+  );
+  await expect(serving(tls)).rejects.toThrow('are not a certificate and its key in PEM');
 });
 
 async function serving(environment: Record<string, string>): Promise<{ service: RunningService; connection: string }> {

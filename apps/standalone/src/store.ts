@@ -3,11 +3,18 @@
  * this process, be away for a while, and come back.
  */
 import { readFile } from 'node:fs/promises';
-import { type EventStore, openEmbeddedStore, openKurrentStore, serveFacade, StoreUnavailable } from '@vw/event-store';
+import {
+  type EventLog,
+  type EventStore,
+  openEmbeddedStore,
+  openKurrentStore,
+  serveFacade,
+  StoreUnavailable,
+} from '@vw/event-store';
 import type { Clock, Ids, Logger, Random, Timers } from '@vw/runtime';
 import { embedded, placeOf } from './config/connection.js';
 import { ConfigurationError } from './config/load.js';
-import type { Settings } from './config/settings.js';
+import type { Address, Settings } from './config/settings.js';
 
 export interface StoreContext {
   readonly clock: Clock;
@@ -46,14 +53,11 @@ export async function openLedgerStore(settings: Settings, log: string, context: 
   const { storeListen } = settings;
   if (storeListen === undefined) return { store, elsewhere: false, servedAt: undefined, close: () => store.close() };
   try {
-    const tls = await tlsOf(settings);
-    const { host, port } = storeListen;
-    const facade = await serveFacade({ log: store, host, port, users: settings.storeUsers, reserved, tls, ...context });
-    const authority = `${host.includes(':') ? `[${host}]` : host}:${facade.port}`;
+    const facade = await serve(store, storeListen, settings, context);
     return {
       store,
       elsewhere: false,
-      servedAt: `esdb://${authority}?tls=${tls !== undefined}`,
+      servedAt: facade.connection,
       async close() {
         await facade.close();
         await store.close();
@@ -65,10 +69,38 @@ export async function openLedgerStore(settings: Settings, log: string, context: 
   }
 }
 
+async function serve(
+  log: EventLog,
+  { host, port }: Address,
+  settings: Settings,
+  context: StoreContext,
+): Promise<{ readonly connection: string; close(): Promise<void> }> {
+  const tls = await tlsOf(settings);
+  const name = host.includes(':') ? `[${host}]` : host;
+  const options = { log, host, port, users: settings.storeUsers, reserved, tls, ...context };
+  const facade = await serveFacade(options).catch((cause: unknown) => {
+    throw new Error(`the log cannot be served at ${name}:${port}: ${whyNotServed(cause)}`);
+  });
+  return { connection: `esdb://${name}:${facade.port}?tls=${tls !== undefined}`, close: () => facade.close() };
+}
+
 /** What is wrong with a connection string is wrong with the setting. */
 function asSetting(error: unknown): never {
   if (error instanceof RangeError) throw new ConfigurationError(`VW_STORE: ${error.message}`, { cause: error });
   throw error;
+}
+
+/** What gRPC and OpenSSL call it, and what it means to whoever set the address and the files. */
+const obstacles: readonly (readonly [RegExp, string])[] = [
+  [/EADDRINUSE/, 'another program listens there; VW_STORE_LISTEN names another port'],
+  [/EADDRNOTAVAIL/, 'this machine has no such address'],
+  [/EACCES/, 'this user may not listen there'],
+  [/PEM|SSL|key values/i, 'VW_STORE_TLS_CERT and VW_STORE_TLS_KEY are not a certificate and its key in PEM'],
+];
+
+function whyNotServed(cause: unknown): string {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return obstacles.find(([known]) => known.test(message))?.[1] ?? message;
 }
 
 async function tlsOf({ storeTlsCert, storeTlsKey }: Settings) {
@@ -78,8 +110,8 @@ async function tlsOf({ storeTlsCert, storeTlsKey }: Settings) {
 }
 
 async function readNamed(variable: string, file: string): Promise<Buffer> {
-  return readFile(file).catch((cause: NodeJS.ErrnoException) => {
-    throw new Error(`${variable}: ${file} cannot be read: ${cause.code}`, { cause });
+  return readFile(file).catch((cause: unknown) => {
+    throw new Error(`${variable} names a file that cannot be read`, { cause });
   });
 }
 
