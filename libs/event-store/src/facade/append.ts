@@ -1,7 +1,7 @@
 /**
  * Streams.Append: options first, then events, one append. Nothing is written before the client has said that it was all;
- * what is too large is refused while it comes in, so that no call holds more than one append may have; and what is broken
- * off is not written, not even in part.
+ * what is too large is refused while it comes in, so that no call holds more than one append may have; what is not finished
+ * in time is refused as well; and what is broken off is not written, not even in part.
  */
 import type { handleClientStreamingCall } from '@grpc/grpc-js';
 import { WrongExpectedRevision } from '../errors.js';
@@ -9,11 +9,11 @@ import type { Expectation, WriteResult } from '../log.js';
 import { appendBytes, maxAppendBytes } from '../port.js';
 import type { NewEvent } from '../port.js';
 import { shared, streams, textOf } from '../protocol/index.js';
-import { Allowances, heldBytesOf } from './allowance.js';
+import { Allowances, heldBytesOf, PATIENCE_MS } from './allowance.js';
 import type { Measure } from './allowance.js';
 import { expectationOf } from './expectations.js';
 import { proposedEvent, targetOf } from './proposals.js';
-import { appendTooLarge, invalidArgument, refusalOf } from './refusals.js';
+import { appendTooLarge, deadlinePassed, invalidArgument, refusalOf } from './refusals.js';
 import type { Room } from './room.js';
 import { nextTurn } from './turn.js';
 
@@ -22,8 +22,8 @@ interface Target {
   readonly expected: Expectation;
 }
 
-/** On all calls of one connection: how many is bounded by how many calls it may have. */
-const UNFINISHED: Measure = { appends: Infinity, bytes: 64 * 1024 * 1024 };
+/** How many appends is bounded by how many calls a connection may have. */
+const UNFINISHED: Measure = { appends: Infinity, bytes: 64 * 1024 * 1024, overallBytes: 128 * 1024 * 1024 };
 
 export function append(room: Room): handleClientStreamingCall<streams.AppendReq, streams.AppendResp> {
   const allowances = new Allowances(UNFINISHED);
@@ -35,6 +35,7 @@ export function append(room: Room): handleClientStreamingCall<streams.AppendReq,
     let sizeBytes = 0;
     let heldBytes: number | undefined;
     let open = true;
+    const settled = new AbortController();
 
     const begin = (options: streams.AppendReq.Options | undefined): Target => {
       if (!options) throw invalidArgument('the first message of an append is its options');
@@ -57,6 +58,7 @@ export function append(room: Room): handleClientStreamingCall<streams.AppendReq,
     const finish = (): boolean => {
       if (!open) return false;
       open = false;
+      settled.abort();
       if (heldBytes !== undefined) allowance.giveBack(heldBytes);
       allowances.leave(peer);
       return true;
@@ -85,6 +87,9 @@ export function append(room: Room): handleClientStreamingCall<streams.AppendReq,
       }
     });
     call.on('end', () => void write());
+    void room.timers.sleep(PATIENCE_MS, settled.signal).then(() => {
+      if (finish()) answer(refusalOf(deadlinePassed(), room.logger));
+    });
     call.on('cancelled', finish);
     call.on('error', finish);
   };

@@ -14,7 +14,7 @@ import type { Expectation, WriteResult } from '../log.js';
 import { appendBytes, maxAppendBytes } from '../port.js';
 import type { NewEvent } from '../port.js';
 import { empty, shared, streamIdentifier, streams, textOf, uuidOf } from '../protocol/index.js';
-import { Allowances, heldBytesOf } from './allowance.js';
+import { Allowances, heldBytesOf, PATIENCE_MS } from './allowance.js';
 import type { Allowance, Measure } from './allowance.js';
 import type { Caller } from './access.js';
 import { remainingMs } from './deadline.js';
@@ -24,11 +24,7 @@ import { appendTooLarge, batchStatusOf, deadlinePassed, invalidArgument, refusal
 import type { Refusal } from './refusals.js';
 import type { Room } from './room.js';
 
-/** However far off its deadline is, a client that has begun an append goes on with it within this time. */
-const PATIENCE_MS = 10_000;
-
-/** On all calls of one connection. */
-const UNFINISHED: Measure = { appends: 256, bytes: 16 * 1024 * 1024 };
+const UNFINISHED: Measure = { appends: 256, bytes: 16 * 1024 * 1024, overallBytes: 128 * 1024 * 1024 };
 
 /** Appends that the log has and has not answered, of one call. */
 const UNANSWERED_APPENDS = 2048;
