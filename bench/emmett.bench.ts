@@ -20,6 +20,9 @@ import { median } from './median.js';
 import type { BenchRow } from './row.js';
 import { eventSize, everyEvent, inTurn, secondsOf, writersOn } from './writers.js';
 
+/** Of `bench/against/package.json`, and not of ours. */
+const packageName = '@event-driven-io/emmett-sqlite';
+
 const settings = [
   { clients: 1, each: 100 },
   { clients: 10, each: 10 },
@@ -176,9 +179,9 @@ async function installed(): Promise<Emmett> {
   const folder = join(packageRoot(), 'bench/against');
   const require = createRequire(join(folder, 'package.json'));
   try {
-    return require('@event-driven-io/emmett-sqlite') as Emmett;
+    return require(packageName) as Emmett;
   } catch {
     await promisify(execFile)('npm', ['ci', '--ignore-scripts=false'], { cwd: folder });
-    return require('@event-driven-io/emmett-sqlite') as Emmett;
+    return require(packageName) as Emmett;
   }
 }
