@@ -1,5 +1,6 @@
 import { Client, credentials, status } from '@grpc/grpc-js';
 import type { ServiceError } from '@grpc/grpc-js';
+import { systemClock, systemTimers } from '@vw/runtime';
 import { describe, expect, it } from 'vitest';
 import { changed, collect, servedFacade } from '../../../../test/support/served-facade.js';
 import type { ServedFacade } from '../../../../test/support/served-facade.js';
@@ -170,6 +171,20 @@ describe('Append', () => {
     await Promise.all(calls.map(({ refused }) => refused));
     expect(await append(here, options(), large)).toHaveProperty('getSuccess');
   }, 30_000);
+
+  it('gives up on an append that nobody ends', async () => {
+    let passed = 0;
+    const clock = { now: systemClock.now, monotonic: () => (passed += 20_000) };
+    const here = await servedFacade({ clock, timers: { sleep: (_, signal) => systemTimers.sleep(20, signal) } });
+    const refusal = await new Promise<ServiceError | null>((resolve) => {
+      const call = here.raw.append(resolve);
+      call.on('error', () => undefined);
+      call.write(options());
+      call.write(event());
+    });
+    expect(refusal).toMatchObject({ code: status.DEADLINE_EXCEEDED });
+    expect(await written(here)).toEqual([]);
+  });
 
   it('writes nothing of an append that its client breaks off, however much of it has come', async () => {
     const here = await servedFacade();

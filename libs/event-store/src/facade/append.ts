@@ -12,6 +12,7 @@ import { shared, streams, textOf } from '../protocol/index.js';
 import { Allowances, heldBytesOf, PATIENCE_MS } from './allowance.js';
 import type { Measure } from './allowance.js';
 import { expectationOf } from './expectations.js';
+import { Patience } from './patience.js';
 import { proposedEvent, targetOf } from './proposals.js';
 import { appendTooLarge, deadlinePassed, invalidArgument, refusalOf } from './refusals.js';
 import type { Room } from './room.js';
@@ -27,6 +28,7 @@ const UNFINISHED: Measure = { appends: Infinity, bytes: 64 * 1024 * 1024, overal
 
 export function append(room: Room): handleClientStreamingCall<streams.AppendReq, streams.AppendResp> {
   const allowances = new Allowances(UNFINISHED);
+  const patience = new Patience(room.clock, room.timers, room.closing, PATIENCE_MS);
   return (call, answer) => {
     const peer = call.getPeer();
     const allowance = allowances.enter(peer);
@@ -35,7 +37,6 @@ export function append(room: Room): handleClientStreamingCall<streams.AppendReq,
     let sizeBytes = 0;
     let heldBytes: number | undefined;
     let open = true;
-    const settled = new AbortController();
 
     const begin = (options: streams.AppendReq.Options | undefined): Target => {
       if (!options) throw invalidArgument('the first message of an append is its options');
@@ -58,11 +59,15 @@ export function append(room: Room): handleClientStreamingCall<streams.AppendReq,
     const finish = (): boolean => {
       if (!open) return false;
       open = false;
-      settled.abort();
+      patience.end(giveUp);
       if (heldBytes !== undefined) allowance.giveBack(heldBytes);
       allowances.leave(peer);
       return true;
     };
+    const refuse = (error: unknown): void => {
+      if (finish()) answer(refusalOf(error, room.logger));
+    };
+    const giveUp = (): void => refuse(deadlinePassed());
     const write = async (): Promise<void> => {
       // A call that its client breaks off ends like one that is complete; only in the next turn is it known to be cancelled.
       await nextTurn();
@@ -76,20 +81,17 @@ export function append(room: Room): handleClientStreamingCall<streams.AppendReq,
       }
     };
 
+    patience.begin(giveUp);
     call.on('data', (request: streams.AppendReq) => {
       if (!open) return;
       try {
         if (target) add(request.getProposedMessage());
         else target = begin(request.getOptions());
       } catch (error) {
-        finish();
-        answer(refusalOf(error, room.logger));
+        refuse(error);
       }
     });
     call.on('end', () => void write());
-    void room.timers.sleep(PATIENCE_MS, settled.signal).then(() => {
-      if (finish()) answer(refusalOf(deadlinePassed(), room.logger));
-    });
     call.on('cancelled', finish);
     call.on('error', finish);
   };
