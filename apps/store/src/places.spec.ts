@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { describePlace, placeOf } from './places.js';
+import { describePlace, placeOf, presentPlaceOf } from './places.js';
 
 const file = (path: string) => ({ kind: 'file', file: path });
 const server = (connection: string) => ({ kind: 'server', connection });
@@ -22,6 +22,14 @@ it('knows a file by what is there, and else by its ending', async () => {
   expect(await placeOf(join(folder, 'copy'), {})).toEqual(file(join(folder, 'copy')));
   expect(await placeOf(join(folder, 'new.sqlite'), {})).toEqual(file(join(folder, 'new.sqlite')));
   expect(await placeOf(folder, {})).toEqual(file(join(folder, 'log.sqlite')));
+});
+
+it('says of a folder that cannot be looked into that it cannot, and not that nothing is there', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'vw-places-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await expect(presentPlaceOf(join(folder, 'none'), {})).rejects.toThrow(/there is no event log at/);
+  await symlink('round', join(folder, 'round'));
+  await expect(presentPlaceOf(join(folder, 'round'), {})).rejects.toMatchObject({ code: 'ELOOP' });
 });
 
 it('shows no password, and takes no address that is none of a store', async () => {

@@ -39,7 +39,7 @@ export async function presentPlaceOf(
   env: { readonly [name: string]: string | undefined },
 ): Promise<Place> {
   const place = await placeOf(argument, env);
-  if (place.kind === 'file' && !(await stat(place.file).catch(() => undefined))?.isFile()) {
+  if (place.kind === 'file' && !(await stat(place.file).catch(nothingThere))?.isFile()) {
     throw new Failure('notFound', `there is no event log at ${place.file}`);
   }
   return place;
@@ -76,6 +76,11 @@ export function describePlace(place: Place): string {
 
 function withoutPassword(address: string): string {
   return address.replace(/\/\/[^/?#]*@/, '//');
+}
+
+/** A folder that may not be looked into is no absent log: its error says so. */
+function nothingThere(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
 }
 
 async function isFile(path: string): Promise<boolean> {

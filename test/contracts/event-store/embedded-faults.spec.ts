@@ -198,6 +198,7 @@ describe('the disk of an embedded store', () => {
     await writeFile(join(folder, 'in-the-way'), '');
     const refusal = openEmbeddedStore({ file: join(folder, 'in-the-way', 'log.db'), clock: systemClock });
     await expect(refusal).rejects.toBeInstanceOf(StoreUnavailable);
+    await expect(refusal).rejects.toThrow(/cannot be used: E/);
   });
 });
 

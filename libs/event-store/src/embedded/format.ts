@@ -58,6 +58,13 @@ export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
+/** What SQLite says, and of missing rights what to do: it needs them for the files beside the log even to read it. */
+export function reasonOf(error: unknown): string {
+  const said = error instanceof Error ? error.message : String(error);
+  if (!/^SQLITE_(READONLY|CANTOPEN$)/.test(codeOf(error))) return said;
+  return `${said}; it takes the right to write the file and its folder, as the user has who made them`;
+}
+
 /** @throws Refused when another process, or this one, holds the lock */
 export function lock(file: string): Database.Database {
   const sidecar = new Database(`${file}.lock`, { timeout: 0 });

@@ -57,6 +57,7 @@ async function settledPath(file: string): Promise<string> {
     await mkdir(dirname(file), { recursive: true });
     return await realpath(file).catch(async () => join(await realpath(dirname(file)), basename(file)));
   } catch (cause) {
-    throw new StoreUnavailable(`the folder of ${file} cannot be used`, { cause });
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new StoreUnavailable(`the folder of ${file} cannot be used: ${reason}`, { cause });
   }
 }

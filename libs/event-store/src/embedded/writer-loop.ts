@@ -11,7 +11,7 @@ import { receiveMessageOnPort } from 'node:worker_threads';
 import type Database from 'better-sqlite3';
 import type { PackedBatch } from './batch.js';
 import type { OpenedLog } from './format.js';
-import { codeOf, lock, openLog, Refused } from './format.js';
+import { codeOf, lock, openLog, reasonOf, Refused } from './format.js';
 import { LogWriter } from './log-writer.js';
 import type { Failure, FromWriter, ToWriter } from './messages.js';
 
@@ -132,5 +132,5 @@ export function serve(port: MessagePort, file: string, bell: Int32Array<SharedAr
 }
 
 function failureOf(error: unknown): Failure {
-  return { code: codeOf(error), message: error instanceof Error ? error.message : String(error) };
+  return { code: codeOf(error), message: reasonOf(error) };
 }

@@ -7,7 +7,7 @@ import Database from 'better-sqlite3';
 import { EventCorrupted, StoreUnavailable, UnknownStoreFormat } from '../../errors.js';
 import type { Position, RecordedEvent } from '../../port.js';
 import { contentChecksum, storedChecksum } from '../checksum.js';
-import { APPLICATION_ID, codeOf, FORMAT } from '../format.js';
+import { APPLICATION_ID, codeOf, FORMAT, reasonOf } from '../format.js';
 
 /** How long to wait for somebody who holds the whole file, such as the service while it migrates a small one. */
 const PATIENCE_MS = 5000;
@@ -115,6 +115,5 @@ export function inOurWords(path: string, cause: unknown): unknown {
   const code = codeOf(cause);
   if (code === 'SQLITE_NOTADB') return new UnknownStoreFormat(path, 'it is not an event store', { cause });
   if (!code.startsWith('SQLITE_')) return cause;
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return new StoreUnavailable(`${path} cannot be read: ${message}`, { cause });
+  return new StoreUnavailable(`${path} cannot be read: ${reasonOf(cause)}`, { cause });
 }
