@@ -129,6 +129,7 @@ describe('vw store serve', () => {
       [2, /HOST:PORT/, ['--listen', 'somewhere']],
       [2, /HOST:PORT/, ['--listen', '127.0.0.1:99999']],
       [2, /NAME:PASSWORD/, ['--listen', '127.0.0.1:0', '--user', 'nobody']],
+      [2, /the user ann is named twice/, ['--listen', '127.0.0.1:0', '--user', 'ann:one', '--user', 'ann:other']],
       [2, /required option '--listen/, []],
     ];
     for (const [code, says, argv] of wrong) {

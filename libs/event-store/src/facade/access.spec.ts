@@ -41,6 +41,13 @@ const may = (access: Access, who: string | undefined, action: Action, stream: st
 const [root, ada, otto] = ['root:pass:word', 'ada:p', 'otto:q'];
 
 describe('who calls', () => {
+  it('has one password', () => {
+    const twice = [...users, { name: 'ada', password: 'another' }];
+    expect(() => new Access({ describe: () => expect.fail('asked') }, twice, [])).toThrow(
+      /the user ada is named twice/,
+    );
+  });
+
   it.each(['ada:', 'ada:q', 'ada', ':p', '', 'Ada:p', 'root:pass', 'nobody:p'])('is not %s', (credentials) => {
     expect(() => access().callerOf(basic(credentials))).toThrow('Unauthenticated');
   });

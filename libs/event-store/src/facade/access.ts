@@ -41,11 +41,15 @@ interface Known {
 export class Access {
   private readonly known: readonly Known[];
 
+  /** @throws RangeError when two users have one name: both their passwords would open the door */
   constructor(
     private readonly log: Pick<EventLog, 'describe'>,
     users: readonly FacadeUser[],
     private readonly reserved: readonly string[],
   ) {
+    const names = users.map(({ name }) => name);
+    const twice = names.find((name, index) => names.indexOf(name) < index);
+    if (twice !== undefined) throw new RangeError(`the user ${twice} is named twice`);
     this.known = users.map(({ name, password, groups = [] }, index) => {
       const rank = index === 0 || groups.includes(ADMINISTRATORS) ? 'administrator' : 'user';
       return { credentials: digest(`${name}:${password}`), caller: { called: new Set([name, ...groups]), rank } };

@@ -60,7 +60,7 @@ const KEEPALIVE_MS = 10_000;
 const CLOSE_WITHIN_MS = 5_000;
 
 /**
- * @throws RangeError in one sentence, when the address needs TLS or users that are not there
+ * @throws RangeError in one sentence, when the address needs TLS or users that are not there, or a user is named twice
  * @throws Error when the port cannot be listened on, or the certificate cannot be used
  */
 export async function serveFacade(options: FacadeOptions): Promise<Facade> {
