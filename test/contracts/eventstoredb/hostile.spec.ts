@@ -73,6 +73,8 @@ describe('vw store serve under attack', () => {
       expect(read.length).toBeGreaterThanOrEqual(written);
       expect(followed.slice(0, read.length)).toEqual(read);
       await witness.stop();
+      // A call of it that the server ends would let the client reject appends of the next group's.
+      await client.dispose();
       await facade.stop();
     });
   };

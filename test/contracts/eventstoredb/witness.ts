@@ -13,7 +13,7 @@ export interface Witness {
   slowestAppendMs(): number;
   /** Appends once more from now, and hears of it. @throws whatever an append of it has thrown */
   goesOn(): Promise<void>;
-  /** The numbers that a reader and its subscriber have seen, and how many it has written. */
+  /** How many it has written by now, and the numbers that a reader and its subscriber see after that. */
   account(): Promise<{ written: number; read: number[]; followed: number[] }>;
   stop(): Promise<void>;
 }
@@ -47,9 +47,10 @@ export async function startWitness(server: Server): Promise<Witness> {
       await Promise.race([follower.reached(written + 2), writing]);
     },
     async account() {
+      const writtenBefore = written;
       const read: ResolvedEvent[] = await collect(client.readStream(stream));
       await follower.reached(read.length);
-      return { written, read: numbersOf(read), followed: numbersOf(follower.events) };
+      return { written: writtenBefore, read: numbersOf(read), followed: numbersOf(follower.events) };
     },
     async stop() {
       stopped = true;
