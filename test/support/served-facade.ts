@@ -22,20 +22,21 @@ export interface ServedFacade {
   readonly address: string;
 }
 
-/** Serves until the test is over. `wrap` may stand between the facade and the log. */
+/** Serves until the test is over, log and facade by one clock. `wrap` may stand between the facade and the log. */
 export async function servedFacade(
   options: Partial<FacadeOptions> = {},
   wrap: (log: EventLog) => EventLog = (log) => log,
 ): Promise<ServedFacade> {
   const folder = await mkdtemp(join(tmpdir(), 'facade-'));
-  const log = await openEmbeddedStore({ file: join(folder, 'log.sqlite'), clock: systemClock });
+  const { clock = systemClock } = options;
+  const log = await openEmbeddedStore({ file: join(folder, 'log.sqlite'), clock });
   const facade = await serveFacade({
     log: wrap(log),
     host: '127.0.0.1',
     port: 0,
     users: [],
     reserved: [],
-    clock: systemClock,
+    clock,
     ids: systemIds,
     timers: systemTimers,
     logger: silentLogger,

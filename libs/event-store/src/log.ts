@@ -74,6 +74,13 @@ export type Direction = 'forwards' | 'backwards';
 /** Whether an event of this stream and type is wanted; asked before its bytes are read. */
 export type Matches = (event: { readonly stream: string; readonly type: string }) => boolean;
 
+/** Which events of a page are wanted. */
+export interface Sieve {
+  readonly matches: Matches;
+  /** At most so many are looked at for one page; as many as a page may have where absent. */
+  readonly most?: number;
+}
+
 export interface EventLog extends EventStore {
   /**
    * Like `append`, with every expectation of the protocol, and perhaps no event at all.
@@ -97,7 +104,7 @@ export interface EventLog extends EventStore {
   pageOfStream(stream: string, from: number, direction: Direction, limit: number): Page;
 
   /** Events of the whole log, system streams and tombstones included, beyond the position (exclusive) in the direction. */
-  pageOfAll(beyond: Position, direction: Direction, limit: number, matches?: Matches): Page;
+  pageOfAll(beyond: Position, direction: Direction, limit: number, sieve?: Sieve): Page;
 
   /** The position of the last event of all, system streams included, or START. */
   end(): Position;

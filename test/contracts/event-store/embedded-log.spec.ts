@@ -391,15 +391,22 @@ describe('a page of the whole log', () => {
   });
 
   it('holds what the filter takes, and how far it looked', () => {
-    const one = log.pageOfAll(START, 'forwards', 3, ({ stream }) => stream === 's-1');
+    const one = log.pageOfAll(START, 'forwards', 3, { matches: ({ stream }) => stream === 's-1' });
     expect(positions(one)).toEqual([2, 6, 10]);
     expect(one).toMatchObject({ considered: 10, last: { position: 10 }, end: false });
-    const two = log.pageOfAll(10 as Position, 'forwards', 3, ({ stream }) => stream === 's-1' || stream === 's-2');
+    const two = log.pageOfAll(10 as Position, 'forwards', 3, {
+      matches: ({ stream }) => stream === 's-1' || stream === 's-2',
+    });
     expect(positions(two)).toEqual([11, 14, 15]);
-    const none = log.pageOfAll(START, 'forwards', 3, () => false);
+    const none = log.pageOfAll(START, 'forwards', 3, { matches: () => false });
     expect(positions(none)).toEqual([]);
     expect(none).toMatchObject({ considered: 20, last: { position: 20 }, end: true });
-    const back = log.pageOfAll(16 as Position, 'backwards', 2, ({ type, stream }) => type !== '' && stream === 's-0');
+    const few = log.pageOfAll(START, 'forwards', 3, { matches: ({ stream }) => stream === 's-1', most: 8 });
+    expect(positions(few)).toEqual([2, 6]);
+    expect(few).toMatchObject({ considered: 8, last: { position: 8 }, end: false });
+    const back = log.pageOfAll(16 as Position, 'backwards', 2, {
+      matches: ({ type, stream }) => type !== '' && stream === 's-0',
+    });
     expect(positions(back)).toEqual([13, 9]);
     expect(back).toMatchObject({ considered: 7, last: { position: 9 }, end: false });
   });
@@ -408,11 +415,11 @@ describe('a page of the whole log', () => {
     const large = events(6).map((event) => ({ ...event, data: Buffer.alloc(400_000) }));
     for (const event of large) await log.write('large', 'any', [event]);
     for (let left = 3000; left > 0; left -= 500) await log.write('small', 'any', events(500));
-    for (const matches of [undefined, () => true]) {
+    for (const sieve of [undefined, { matches: () => true }]) {
       const all: number[] = [];
       let bytes = 0;
       for (let beyond = START; ;) {
-        const page = log.pageOfAll(beyond, 'forwards', 10_000, matches);
+        const page = log.pageOfAll(beyond, 'forwards', 10_000, sieve);
         const read = [...page.events];
         bytes = Math.max(
           bytes,

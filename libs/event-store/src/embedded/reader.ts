@@ -13,7 +13,7 @@
  */
 import Database from 'better-sqlite3';
 import { EventCorrupted, StoreUnavailable } from '../errors.js';
-import type { Direction, Matches, Page } from '../log.js';
+import type { Direction, Matches, Page, Sieve } from '../log.js';
 import { TOMBSTONE_REVISION } from '../log.js';
 import type { Position, RecordedEvent } from '../port.js';
 import { contentChecksum, storedChecksum } from './checksum.js';
@@ -188,12 +188,13 @@ export class LogReader {
    * Events beyond the position, exclusive. The filter is asked before the bytes are read, and so before their checksum is: what
    * damage has made look like another event's stream or type may be left out unseen.
    */
-  pageOfAll(beyond: Position, direction: Direction, limit: number, matches?: Matches): Page {
+  pageOfAll(beyond: Position, direction: Direction, limit: number, sieve?: Sieve): Page {
     const bounds = { first: 1, last: this.end() };
     const first = direction === 'forwards' ? Math.max(beyond, 0) + 1 : Math.min(beyond - 1, bounds.last);
     const mostEvents = Math.min(limit, PAGE_EVENTS);
-    const range = rangeFrom(first, direction, matches && mostEvents > 0 ? SIFTED_EVENTS : mostEvents, bounds);
-    return range ? this.#page(this.#all, range, bounds, { mostEvents, matches }) : nothing;
+    const considered = sieve && mostEvents > 0 ? Math.min(sieve.most ?? SIFTED_EVENTS, SIFTED_EVENTS) : mostEvents;
+    const range = rangeFrom(first, direction, considered, bounds);
+    return range ? this.#page(this.#all, range, bounds, { mostEvents, matches: sieve?.matches }) : nothing;
   }
 
   close(): void {

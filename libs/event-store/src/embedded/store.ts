@@ -1,7 +1,7 @@
 /** The event store in one SQLite file: a writer's thread, a reader's connection, and the tail that joins the two. */
 import type { Clock } from '@vw/runtime';
 import { AppendTooLarge, StoreUnavailable, StreamTombstoned } from '../errors.js';
-import type { Direction, EventLog, Expectation, Matches, Page, StreamDescription, WriteResult } from '../log.js';
+import type { Direction, EventLog, Expectation, Page, Sieve, StreamDescription, WriteResult } from '../log.js';
 import type {
   AppendResult,
   ExpectedRevision,
@@ -80,8 +80,8 @@ export class EmbeddedStore implements EventLog {
     });
   }
 
-  pageOfAll(beyond: Position, direction: Direction, limit: number, matches?: Matches): Page {
-    return this.#parts.reader.pageOfAll(beyond, direction, limit, matches);
+  pageOfAll(beyond: Position, direction: Direction, limit: number, sieve?: Sieve): Page {
+    return this.#parts.reader.pageOfAll(beyond, direction, limit, sieve);
   }
 
   end(): Position {

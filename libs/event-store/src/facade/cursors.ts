@@ -10,7 +10,8 @@ import { END } from '../protocol/index.js';
 export interface Cursor {
   /** Whether anything may lie beyond; quick, so that a thousand subscribers can ask at every append. @throws StreamTombstoned */
   more(): boolean;
-  page(limit: number): Page;
+  /** At most `limit` events; with a filter, at most `considered` are looked at for them. */
+  page(limit: number, considered?: number): Page;
   /** The next page begins beyond this event. */
   pass(event: { readonly position: Position; readonly revision: number }): void;
   /** All of the page was passed, so also whatever it did not show. */
@@ -78,9 +79,10 @@ export class AllCursor implements Cursor {
     return this.direction === 'forwards' ? this.log.end() > this.beyond : this.beyond > 0;
   }
 
-  page(limit: number): Page {
+  page(limit: number, considered = Infinity): Page {
     this.end = this.log.end();
-    return this.log.pageOfAll(this.beyond, this.direction, limit, this.matches);
+    const sieve = this.matches && { matches: this.matches, most: considered };
+    return this.log.pageOfAll(this.beyond, this.direction, limit, sieve);
   }
 
   pass({ position }: { readonly position: Position }): void {

@@ -10,8 +10,6 @@ const DEFAULT_WINDOW = 32;
 
 export interface Filter {
   readonly matches: Matches;
-  /** At most so many events are considered at once. */
-  readonly window: number;
   /** Events considered from one checkpoint of a subscription to the next. */
   readonly checkpointInterval: number;
 }
@@ -24,7 +22,6 @@ export function filterOf(options: Options): Filter {
   if (window === 0) throw invalidArgument('filter.max must be at least 1');
   return {
     matches: matcherOf(options),
-    window,
     checkpointInterval: window * options.getCheckpointintervalmultiplier(),
   };
 }

@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import type { ServiceError } from '@grpc/grpc-js';
 import client from '@eventstore/db-client';
-import { systemIds } from '@vw/runtime';
+import { systemClock, systemIds } from '@vw/runtime';
 import { describe, expect, it, vi } from 'vitest';
 import { changed, collect, servedFacade } from '../../../../test/support/served-facade.js';
 import type { ServedFacade } from '../../../../test/support/served-facade.js';
@@ -234,6 +234,23 @@ describe('Read', () => {
     expect(bounds(await read(here, wanted('0')))).toEqual([undefined, ['3', '4'], undefined]);
   });
 
+  it('begins a stream with an age after what is too old', async () => {
+    let now = 1_000_000_000;
+    const clock = { monotonic: () => systemClock.monotonic(), now: () => now };
+    const here = await servedFacade({ clock });
+    await here.log.write('a-1', 'any', events(300));
+    now += 20_000;
+    await here.log.write('a-1', 'any', events(2));
+    await here.db.setStreamMetadata('a-1', { maxAge: 10 });
+    const { answers } = await read(
+      here,
+      request((o) => o.setStream(ofStream('a-1')).setControlOption(new Options.ControlOption().setCompatibility(1))),
+    );
+    const [first] = answers;
+    expect(first?.getFirstStreamPosition()).toBe('300');
+    expect(revisions(answers)).toEqual(['300', '301']);
+  });
+
   it('follows links when asked, and shows where they lead', async () => {
     const here = await servedFacade();
     await here.log.write('a-1', 'any', events(2));
@@ -423,6 +440,23 @@ describe('a subscription', () => {
     );
     expect(places.map(Number)).toEqual(places.map(Number).toSorted((a, b) => a - b));
     expect(answers.filter((answer) => answer.hasCheckpoint()).length).toBeGreaterThan(2);
+    call.cancel();
+  });
+
+  it('is told one checkpoint for each interval of events considered, however many of them come at once', async () => {
+    const here = await servedFacade();
+    await here.log.write('a-1', 'any', events(100));
+    const { answers, until, kinds, call } = follow(
+      here,
+      request((o) => filtered(subscribed(o), 8, 2)),
+    );
+    const checkpoints = () =>
+      answers.flatMap((answer) => answer.getCheckpoint()?.getCommitPosition() ?? []).map(Number);
+    await until(() => kinds().includes(Kind.CAUGHT_UP));
+    expect(checkpoints()).toEqual([16, 32, 48, 64, 80, 96]);
+    await here.log.write('a-1', 'any', events(40));
+    await until(() => checkpoints().at(-1) === 128);
+    expect(checkpoints().slice(6)).toEqual([112, 128]);
     call.cancel();
   });
 

@@ -126,7 +126,7 @@ class Reader {
         await this.log.beyond(end, this.outlet.signal);
         continue;
       }
-      const page = this.cursor.page(Math.min(this.pageLimit(), interval - sinceCheckpoint));
+      const page = this.cursor.page(this.pageLimit(), interval - sinceCheckpoint);
       const { considered, last, whole } = await this.deliver(page, Infinity);
       sinceCheckpoint += considered;
       if (sinceCheckpoint >= interval && last) {
@@ -166,7 +166,7 @@ class Reader {
   }
 
   private pageLimit(): number {
-    return Math.min(this.pageSize, LARGEST_PAGE, this.filter?.window ?? LARGEST_PAGE);
+    return Math.min(this.pageSize, LARGEST_PAGE);
   }
 
   /** Tells where the stream begins for this reader, when that is not where he asked to begin. */
@@ -174,9 +174,19 @@ class Reader {
     const { source, direction } = this.request;
     if (direction === 'backwards' || source.from === END) return;
     const from = source.from === 'start' ? 0 : source.from;
-    const [first] = from > head ? [] : this.log.pageOfStream(stream, from, 'forwards', 1).events;
-    const begins = first?.revision ?? head + 1;
+    const begins = (await this.firstReadable(stream, from, head)) ?? head + 1;
     if (begins !== from) await this.outlet.write(firstPosition(begins));
+  }
+
+  /** A page may be all of events that are too old, and the next one not. */
+  private async firstReadable(stream: string, from: number, head: number): Promise<number | undefined> {
+    for (let next = from; next <= head && this.outlet.open; await nextTurn()) {
+      const page = this.log.pageOfStream(stream, next, 'forwards', LARGEST_PAGE);
+      for (const { revision } of page.events) return revision;
+      if (page.end || !page.last) return undefined;
+      next = page.last.revision + 1;
+    }
+    return undefined;
   }
 }
 
