@@ -17,7 +17,7 @@ import type { Descriptions } from './descriptions.js';
 import type { LogReader } from './reader.js';
 import { isOrdinary, nothing } from './reader.js';
 import type { Tail } from './tail.js';
-import { nextTurn } from './turn.js';
+import { nextTurn } from '../turn.js';
 import type { WriterThread } from './writer-thread.js';
 
 export interface EmbeddedStoreParts {

@@ -18,7 +18,7 @@ import type { Operation } from './batch.js';
 import { APPEND, Batch, DELETE, numberOf, TOMBSTONE, TOMBSTONED, WRONG_REVISION } from './batch.js';
 import type { Failure, FromWriter, ToWriter } from './messages.js';
 import type { Tail } from './tail.js';
-import { nextTurn } from './turn.js';
+import { nextTurn } from '../turn.js';
 import type { WriterData } from './writer.js';
 
 /** Beyond this much waiting for the disk the store is overloaded, and says so instead of growing. */

@@ -16,7 +16,7 @@ import { Patience } from './patience.js';
 import { proposedEvent, targetOf } from './proposals.js';
 import { appendTooLarge, deadlinePassed, invalidArgument, refusalOf } from './refusals.js';
 import type { Room } from './room.js';
-import { nextTurn } from './turn.js';
+import { nextTurn } from '../turn.js';
 
 interface Target {
   readonly stream: string;

@@ -32,7 +32,7 @@ import { readRequestOf } from './read-request.js';
 import type { ReadRequest } from './read-request.js';
 import { refusalOf, streamDeleted, unavailable } from './refusals.js';
 import type { Room } from './room.js';
-import { nextTurn } from './turn.js';
+import { nextTurn } from '../turn.js';
 
 /** Events looked at for the first page; how large they turn out to be says how many the next one has. */
 const FIRST_PAGE = 32;

@@ -5,7 +5,7 @@
 import { StoreUnavailable } from '../../errors.js';
 import type { EventStore, Position, ReadAllOptions, RecordedEvent } from '../../port.js';
 import { TOMBSTONE_TYPE } from '../../log.js';
-import { nextTurn } from '../turn.js';
+import { nextTurn } from '../../turn.js';
 import { inOurWords, isShaped, type LogFile, openLogFile, recordedIn, type StoredRow, told } from './log-file.js';
 
 /** A page is read in one go and holds no transaction open afterwards, so the write-ahead log of the service does not wait for us. */

@@ -14,7 +14,7 @@
 import { StoreUnavailable } from '../../errors.js';
 import { METADATA_TYPE, TOMBSTONE_REVISION, TOMBSTONE_TYPE } from '../../log.js';
 import { codeOf } from '../format.js';
-import { nextTurn } from '../turn.js';
+import { nextTurn } from '../../turn.js';
 import { isAsStored, isShaped, type LogFile, openLogFile, type StoredRow, told } from './log-file.js';
 
 export type Fault =
