@@ -140,6 +140,10 @@ describe('verify', () => {
       expect.objectContaining({ fault: 'checksum', stream, revision, position: 9000 }),
     );
     expect(moved.findings).toContainEqual(expect.objectContaining({ fault: 'missing', position: 100 }));
+    const far = await verifyLogFile(await damaged(`UPDATE events SET position = 1 << 52 WHERE position = 100`), {
+      now: now(),
+    });
+    expect(far.counts.missing).toBe(2 ** 52 - far.events);
     const sql = `UPDATE events SET stream = (SELECT id FROM streams WHERE name LIKE 'host-%' LIMIT 1), revision = 5000 WHERE position = 100`;
     expect((await verifyLogFile(await damaged(sql), { now: now() })).counts).toMatchObject({ checksum: 1 });
   });
@@ -376,6 +380,17 @@ describe('backup', () => {
       expect(await vwStore('backup', data, '--to', backup, '--overwrite')).toMatchObject({ code: 0 });
     },
   );
+
+  it('never takes the place of a log that somebody holds, the one that is copied included', async () => {
+    const data = await temporaryFolder('backup');
+    const log = join(data, 'log.sqlite');
+    const served = await serveStore(data);
+    expect(await vwStore('backup', data, '--to', log, '--overwrite')).toMatchObject({
+      code: 3,
+      err: `refused: ${log}-wal belongs to another log: stop what uses that log, and move both away\n`,
+    });
+    expect(await served.stop()).toMatchObject({ code: 0 });
+  });
 
   it('that was killed leaves nothing by the name of a backup, and nothing in the way of the next', async () => {
     const data = await temporaryFolder('backup');

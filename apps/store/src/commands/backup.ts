@@ -30,7 +30,10 @@ async function backup(
   const { to, overwrite = false } = options;
   const file = await presentFileOf(argument, session.io.env, 'backup');
   // Told before the work; that nobody was quicker is seen to when the copy gets its name.
-  if (!overwrite && (await stat(to).catch(() => undefined))) throw takenPlace(to);
+  if (!overwrite && (await isThere(to))) throw takenPlace(to);
+  // It would be applied to the copy; and whoever holds the log that is there would go on writing to a file without a name.
+  if (await isThere(`${to}-wal`))
+    throw new Failure('refused', `${to}-wal belongs to another log: stop what uses that log, and move both away`);
   const progress = new WalkProgress(session);
   const begun = session.clock.monotonic();
   const { events, streams, head } = await backupLogFile({
@@ -52,6 +55,10 @@ async function backup(
     ['bytes', size(bytes)],
     ['took', `${elapsed(tookMs)}; verified`],
   ]);
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return (await stat(file).catch(() => undefined)) !== undefined;
 }
 
 function explained(error: unknown, to: string): unknown {
