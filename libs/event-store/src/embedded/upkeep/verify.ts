@@ -248,11 +248,11 @@ class Verifier {
     }
   }
 
+  /** A damaged position may lie as far off as a number can: all up to it are counted, and those that can be remembered are. */
   #lose(from: number, to: number, fault: 'missing' | 'unreadable'): void {
-    for (let position = from; position <= to; position += 1) {
-      this.#counts[fault] = (this.#counts[fault] ?? 0) + 1;
-      if (this.#lost.size < MOST_LOST) this.#lost.add(position);
-    }
+    if (from > to) return;
+    this.#counts[fault] = (this.#counts[fault] ?? 0) + to - from + 1;
+    for (let position = from; position <= to && this.#lost.size < MOST_LOST; position += 1) this.#lost.add(position);
   }
 
   #nameOne({ stream, revision, position }: { stream: number; revision: number; position: number }): void {
