@@ -3,9 +3,9 @@
  * spec is one call of this. Tests share one server and assume nothing of what else it holds, so that one with a history
  * can be put to the test as well.
  */
-import type { EventStoreDBClient } from '@eventstore/db-client';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { appends } from './protocol/appends.js';
+import type { Bench } from './protocol/bench.js';
 import { connections } from './protocol/connections.js';
 import { deletions } from './protocol/deletions.js';
 import { metadata } from './protocol/metadata.js';
@@ -13,12 +13,6 @@ import { rawCalls } from './protocol/raw-calls.js';
 import { reads } from './protocol/reads.js';
 import { subscriptions } from './protocol/subscriptions.js';
 import { clientOf, type Server } from './server.js';
-
-/** What the parts of the suite are given: the server, and one client of it that all of them use. */
-export interface Bench {
-  readonly server: Server;
-  readonly client: EventStoreDBClient;
-}
 
 export function eventStoreDbProtocol(name: string, serve: () => Promise<Server>): void {
   describe(`the protocol of EventStoreDB: ${name}`, () => {

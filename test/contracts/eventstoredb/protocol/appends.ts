@@ -13,7 +13,7 @@ import {
 import { describe, expect, it } from 'vitest';
 import { anew, collect, numbered, numbersIn, refusal } from '../events.js';
 import { clientOf } from '../server.js';
-import type { Bench } from '../suite.js';
+import type { Bench } from './bench.js';
 
 const maxAppend = 1024 * 1024;
 

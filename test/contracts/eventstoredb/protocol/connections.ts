@@ -4,7 +4,7 @@ import { EventStoreDBClient } from '@eventstore/db-client';
 import { afterEach, expect, it } from 'vitest';
 import { anew, numbered, numbersIn } from '../events.js';
 import { endpointOf, withParameters } from '../server.js';
-import type { Bench } from '../suite.js';
+import type { Bench } from './bench.js';
 
 export function connections(bench: Bench): void {
   const made: EventStoreDBClient[] = [];

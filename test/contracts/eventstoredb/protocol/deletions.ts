@@ -4,7 +4,7 @@ import { ANY, END, NO_STREAM, StreamDeletedError, StreamNotFoundError } from '@e
 import { WrongExpectedVersionError } from '@eventstore/db-client';
 import { describe, expect, it } from 'vitest';
 import { anew, collect, follow, numbered, numbersIn, refusal, revisionsOf } from '../events.js';
-import type { Bench } from '../suite.js';
+import type { Bench } from './bench.js';
 
 /** The revision of a tombstone, int64.max: no stream ever gets there. */
 const TOMBSTONE = 2n ** 63n - 1n;

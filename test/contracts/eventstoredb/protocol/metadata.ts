@@ -3,7 +3,7 @@ import type { EventStoreDBClient, StreamMetadata } from '@eventstore/db-client';
 import { ANY, BACKWARDS, END, NO_STREAM, WrongExpectedVersionError } from '@eventstore/db-client';
 import { describe, expect, it, vi } from 'vitest';
 import { anew, collect, follow, numbered, refusal, revisionsOf } from '../events.js';
-import type { Bench } from '../suite.js';
+import type { Bench } from './bench.js';
 
 export function metadata(bench: Bench): void {
   const client = (): EventStoreDBClient => bench.client;

@@ -22,7 +22,7 @@ import {
   uuidStructured,
   uuidText,
 } from '../raw.js';
-import type { Bench } from '../suite.js';
+import type { Bench } from './bench.js';
 
 const service = '/event_store.client.streams.Streams';
 

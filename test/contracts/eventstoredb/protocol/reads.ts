@@ -4,7 +4,7 @@ import { BACKWARDS, binaryEvent, END, START, StreamNotFoundError } from '@events
 import { beforeAll, describe, expect, it } from 'vitest';
 import { anew, collect, numbered, numbersOf, refusal, revisionsOf } from '../events.js';
 import { clientOf } from '../server.js';
-import type { Bench } from '../suite.js';
+import type { Bench } from './bench.js';
 
 export function reads(bench: Bench): void {
   const client = (): EventStoreDBClient => bench.client;

@@ -12,7 +12,7 @@ import {
 import { describe, expect, it, vi } from 'vitest';
 import { anew, collect, follow, numbered, numbersIn, numbersOf, revisionsOf } from '../events.js';
 import { clientOf } from '../server.js';
-import type { Bench } from '../suite.js';
+import type { Bench } from './bench.js';
 
 export function subscriptions(bench: Bench): void {
   const client = (): EventStoreDBClient => bench.client;
