@@ -14,7 +14,7 @@ import type { Measure } from './allowance.js';
 import { expectationOf } from './expectations.js';
 import { Patience } from './patience.js';
 import { proposedEvent, targetOf } from './proposals.js';
-import { appendTooLarge, deadlinePassed, invalidArgument, refusalOf } from './refusals.js';
+import { appendTooLarge, deadlinePassed, invalidArgument, refusalOf, shuttingDown } from './refusals.js';
 import type { Room } from './room.js';
 import { nextTurn } from '../turn.js';
 
@@ -67,7 +67,7 @@ export function append(room: Room): handleClientStreamingCall<streams.AppendReq,
     const refuse = (error: unknown): void => {
       if (finish()) answer(refusalOf(error, room.logger));
     };
-    const giveUp = (): void => refuse(deadlinePassed());
+    const giveUp = (): void => refuse(room.closing.aborted ? shuttingDown() : deadlinePassed());
     const write = async (): Promise<void> => {
       // A call that its client breaks off ends like one that is complete; only in the next turn is it known to be cancelled.
       await nextTurn();

@@ -20,7 +20,7 @@ import type { Caller } from './access.js';
 import { remainingMs } from './deadline.js';
 import { batchExpectationOf } from './expectations.js';
 import { named, proposedEvent, targetOf } from './proposals.js';
-import { appendTooLarge, batchStatusOf, deadlinePassed, invalidArgument, refusalOf, unavailable } from './refusals.js';
+import { appendTooLarge, batchStatusOf, deadlinePassed, invalidArgument, refusalOf, shuttingDown } from './refusals.js';
 import type { Refusal } from './refusals.js';
 import type { Room } from './room.js';
 
@@ -36,7 +36,7 @@ export function batchAppend(room: Room): handleBidiStreamingCall<streams.BatchAp
   const allowances = new Allowances(UNFINISHED);
   return (call) => {
     const refuse = (refusal: Refusal): void => void call.emit('error', refusal);
-    if (room.closing.aborted) return refuse(unavailable('the server is shutting down'));
+    if (room.closing.aborted) return refuse(shuttingDown());
     try {
       new Conversation(room, call, room.access.callerOf(call.metadata), allowances).begin();
     } catch (error) {
@@ -79,7 +79,7 @@ class Conversation {
 
   begin(): void {
     const { call, room } = this;
-    const close = (): void => this.end(unavailable('the server is shutting down'));
+    const close = (): void => this.end(shuttingDown());
     room.closing.addEventListener('abort', close, { once: true });
     call.on('data', (request: streams.BatchAppendReq) => this.take(request));
     call.on('drain', () => this.breathe());

@@ -8,7 +8,7 @@ import type { ServiceError } from '@grpc/grpc-js';
 import client from '@eventstore/db-client';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { collect, servedFacade } from '../../../../test/support/served-facade.js';
-import { shared, streams } from '../protocol/index.js';
+import { shared, streamIdentifier, streams } from '../protocol/index.js';
 
 const { EventStoreDBClient, jsonEvent, START } = client;
 const event = () => jsonEvent({ type: 'Happened', data: { n: 1 } });
@@ -104,16 +104,18 @@ describe('the facade', () => {
   it('sends everybody away when it closes, keeps what was appended, and ends soon', async () => {
     const { facade, db, log, raw } = await servedFacade();
     await db.appendToStream('a-1', event());
-    const refusal = new Promise<ServiceError>((resolve) => {
-      const options = new streams.ReadReq.Options();
-      const empty = new shared.Empty();
-      options.setAll(new streams.ReadReq.Options.AllOptions().setStart(empty)).setNoFilter(empty);
-      options.setSubscription(new streams.ReadReq.Options.SubscriptionOptions());
-      raw
-        .read(new streams.ReadReq().setOptions(options))
-        .on('data', () => undefined)
-        .on('error', resolve);
+    const unfinished = new Promise<ServiceError | null>((resolve) => {
+      const options = new streams.AppendReq.Options();
+      options.setStreamIdentifier(streamIdentifier('a-2')).setAny(new shared.Empty());
+      raw.append(resolve).write(new streams.AppendReq().setOptions(options));
     });
+    const options = new streams.ReadReq.Options();
+    const empty = new shared.Empty();
+    options.setAll(new streams.ReadReq.Options.AllOptions().setStart(empty)).setNoFilter(empty);
+    options.setSubscription(new streams.ReadReq.Options.SubscriptionOptions());
+    const follower = raw.read(new streams.ReadReq().setOptions(options));
+    const refusal = new Promise((resolve) => follower.on('error', resolve));
+    await new Promise((resolve) => follower.on('data', resolve));
     const idle = db.subscribeToAll({ fromPosition: START });
     const dropped = new Promise((resolve) => idle.on('error', resolve));
     await new Promise((resolve) => idle.on('data', resolve));
@@ -121,6 +123,7 @@ describe('the facade', () => {
     await Promise.all([facade.close(), facade.close()]);
     expect(performance.now() - started).toBeLessThan(4_000);
     expect(await refusal).toMatchObject({ code: status.UNAVAILABLE });
+    expect(await unfinished).toMatchObject({ code: status.UNAVAILABLE, details: 'the server is shutting down' });
     expect(await dropped).toMatchObject({ type: 'unavailable' });
     expect(await collect(log.readStream('a-1'))).toHaveLength(1);
     await expect(db.appendToStream('a-1', event())).rejects.toMatchObject({ code: status.UNAVAILABLE });

@@ -4,7 +4,7 @@
  */
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { streams } from '../protocol/index.js';
-import { unavailable } from './refusals.js';
+import { shuttingDown } from './refusals.js';
 import type { Refusal } from './refusals.js';
 
 export const BUDGET_BYTES = 64 * 1024;
@@ -67,7 +67,7 @@ export class Outlet {
     this.call.emit('error', refusal);
   }
 
-  private readonly close = (): void => this.refuse(unavailable('the server is shutting down'));
+  private readonly close = (): void => this.refuse(shuttingDown());
 
   private shut(): void {
     this.closing.removeEventListener('abort', this.close);

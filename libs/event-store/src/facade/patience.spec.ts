@@ -35,6 +35,21 @@ describe('patience', () => {
     expect(given).toEqual(['two', 'three']);
   });
 
+  it('ends for everybody when the facade closes, and at once for whoever comes then', async () => {
+    const { clock, timers, pass, asleep } = held();
+    const closing = new AbortController();
+    const patience = new Patience(clock, timers, closing.signal, 9_000);
+    const given: string[] = [];
+    patience.begin(() => void given.push('before'));
+    closing.abort();
+    await pass(0);
+    expect(given).toEqual(['before']);
+    patience.begin(() => void given.push('after'));
+    await pass(0);
+    expect(given).toEqual(['before', 'after']);
+    expect(asleep()).toBe(0);
+  });
+
   it('looks only while somebody waits, and again when somebody comes', async () => {
     const { clock, timers, pass, asleep } = held();
     const patience = new Patience(clock, timers, new AbortController().signal, 9_000);

@@ -1,7 +1,7 @@
 /**
- * How long a call may leave what it has begun. Whoever begins is remembered, in order, and one look a second at those who
- * have waited longest serves all of them: thousands begin and end in that time, and a timer for each would be the dearest
- * part of serving it.
+ * How long a call may leave what it has begun: a while, and no longer than the facade is open. Whoever begins is remembered, in
+ * order, and one look a second at those who have waited longest serves all of them: thousands begin and end in that time, and a
+ * timer for each would be the dearest part of serving it.
  */
 import type { Clock, Timers } from '@vw/runtime';
 
@@ -19,7 +19,7 @@ export class Patience {
     private readonly ms: number,
   ) {}
 
-  /** `giveUp` is called when the time is over, unless `end` comes first. */
+  /** `giveUp` is called when the time is over or the facade closes, unless `end` comes first. */
   begin(giveUp: () => void): void {
     this.began.set(giveUp, this.clock.monotonic());
     if (!this.watching) void this.watch();
@@ -31,9 +31,9 @@ export class Patience {
 
   private async watch(): Promise<void> {
     this.watching = true;
-    while (this.began.size > 0 && !this.closing.aborted) {
+    while (this.began.size > 0) {
       await this.timers.sleep(LOOK_MS, this.closing);
-      const latest = this.clock.monotonic() - this.ms;
+      const latest = this.closing.aborted ? Infinity : this.clock.monotonic() - this.ms;
       for (const [giveUp, since] of this.began) {
         if (since > latest) break;
         this.began.delete(giveUp);

@@ -30,7 +30,7 @@ import {
 } from './read-messages.js';
 import { readRequestOf } from './read-request.js';
 import type { ReadRequest } from './read-request.js';
-import { refusalOf, streamDeleted, unavailable } from './refusals.js';
+import { refusalOf, streamDeleted, shuttingDown } from './refusals.js';
 import type { Room } from './room.js';
 import { nextTurn } from '../turn.js';
 
@@ -44,7 +44,7 @@ export function read(
 ): handleServerStreamingCall<streams.ReadReq, streams.ReadResp> {
   return (call) => {
     const outlet = new Outlet(call, room.closing);
-    if (room.closing.aborted) return outlet.refuse(unavailable('the server is shutting down'));
+    if (room.closing.aborted) return outlet.refuse(shuttingDown());
     const serve = async (): Promise<void> => {
       const caller = room.access.callerOf(call.metadata);
       const request = readRequestOf(call.request);

@@ -45,6 +45,8 @@ export const invalidArgument = (details: string): Refusal => new Refusal(code.IN
 export const unavailable = (details: string, cause?: unknown): Refusal =>
   new Refusal(code.UNAVAILABLE, details, {}, { cause });
 
+export const shuttingDown = (): Refusal => unavailable('the server is shutting down');
+
 export const exhausted = (details: string): Refusal => new Refusal(code.RESOURCE_EXHAUSTED, details);
 
 export const deadlinePassed = (): Refusal => new Refusal(code.DEADLINE_EXCEEDED, 'Timeout');
