@@ -48,10 +48,11 @@ export class Examination {
   async judge(api: Api, wrecks: readonly Wreck[]): Promise<readonly string[]> {
     const { current } = this.life;
     expect((await guestProcesses(this.folder)).filter(isTrial), 'guests of a start that was killed').toEqual([]);
+    if (current !== undefined) await this.#viewsShow(api, current, this.life.acknowledged.at(-1)?.answer.position ?? 0);
     await this.#readLog(api);
     for (const acknowledged of this.life.acknowledged) this.#expectKept(acknowledged);
     if (current === undefined) return wrecks.map(() => 'nothing');
-    await this.#viewsShowTheLog(api, current);
+    await this.#viewsShow(api, current, this.#histories.get(current)?.at(-1)?.position ?? 0);
     const view = await this.#settled(api, current, this.guestsSurvive || wrecks.length === 0);
     await this.#readLog(api);
     const { body } = await api.get<OperationPage>('/v1/operations?status=open');
@@ -78,9 +79,8 @@ export class Examination {
     expect(losses(), 'losses under a guest that lived on').toEqual(before);
   }
 
-  /** A service that has lost its store for a while may be behind it. */
-  async #viewsShowTheLog(api: Api, workspaceId: string): Promise<void> {
-    const position = this.#histories.get(workspaceId)?.at(-1)?.position ?? 0;
+  /** A service that has lost its store for a while may be behind it, and finds no workspace that its views do not show yet. */
+  async #viewsShow(api: Api, workspaceId: string, position: number): Promise<void> {
     await until(settledWithinMs, `the views show position ${position}`, async () => {
       const { status } = await api.get(`/v1/workspaces/${workspaceId}?after=${position}`);
       return status === 200 ? true : undefined;
