@@ -81,11 +81,18 @@ function advice(failure: unknown): string {
       return 'what answers is no KurrentDB, or one older than version 21.10';
     case codes.UNAVAILABLE:
       return isAboutTls(details)
-        ? `no trusted TLS connection to KurrentDB: name the authority of its certificate with tlsCAFile=FILE, or say tls=false for a server without TLS (${details})`
-        : `KurrentDB is not available (${details})`;
+        ? `no trusted TLS connection to KurrentDB: name the authority of its certificate with tlsCAFile=FILE, or say tls=false for a server without TLS (${plainly(details)})`
+        : `KurrentDB is not available (${plainly(details)})`;
     default:
       return `KurrentDB could not do it (${details})`;
   }
+}
+
+/** grpc-js puts words of its own around what the system says. */
+function plainly(details: string): string {
+  return details
+    .replace(/^No connection established\. Last error: (?:Error: )?/, '')
+    .replace(/\.? ?Resolution note: ?$/, '');
 }
 
 function isAboutTls(details: string): boolean {
