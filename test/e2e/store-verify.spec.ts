@@ -9,6 +9,7 @@ import { systemClock } from '@vw/runtime';
 import Database from 'better-sqlite3';
 import { beforeAll, afterAll, describe, expect, it } from 'vitest';
 import { Site, seeded } from '../contracts/projections/lifecycles.js';
+import { writeFormat1 } from '../support/format-1.js';
 import { fillStore } from '../support/real-log.js';
 import { serveStore, startVwStore, vwStore } from '../support/store-command.js';
 import { temporaryFolder } from '../support/temporary.js';
@@ -256,25 +257,18 @@ describe('verify', () => {
 
   it('knows the format before this one too, so that a file can be looked at and copied before it is migrated', async () => {
     const data = await temporaryFolder('verify');
-    const db = new Database(join(data, 'log.sqlite'));
-    db.exec(`
-      CREATE TABLE streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
-      CREATE TABLE events (
-        position INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES streams (id), revision INTEGER NOT NULL,
-        id TEXT NOT NULL, type TEXT NOT NULL, created INTEGER NOT NULL, checksum INTEGER NOT NULL,
-        data BLOB NOT NULL, metadata BLOB NOT NULL
-      ) STRICT;
-      CREATE UNIQUE INDEX events_by_stream ON events (stream, revision);
-      CREATE UNIQUE INDEX events_by_id ON events (id, stream);
-      PRAGMA application_id = 0x7677656c; PRAGMA user_version = 1;
-      INSERT INTO streams VALUES (1, 's')`);
-    const id = '01970000-0000-7000-8000-000000000001';
-    const [payload, metadata] = [Buffer.from('{"a":1}'), Buffer.from('{}')];
-    const head = ['s', 0, 1_760_000_000_000, id, 'T', payload.length].join('\u0000');
-    const checksum = crc32(metadata, crc32(payload, crc32(head)));
-    const insert = db.prepare('INSERT INTO events VALUES (1, 1, 0, ?, ?, 1760000000000, ?, ?, ?)');
-    insert.run(id, 'T', checksum, payload, metadata);
-    db.close();
+    writeFormat1(join(data, 'log.sqlite'), [
+      {
+        ...{
+          stream: 's',
+          revision: 0,
+          id: '01970000-0000-7000-8000-000000000001',
+          type: 'T',
+          created: 1_760_000_000_000,
+        },
+        ...{ data: Buffer.from('{"a":1}'), metadata: Buffer.from('{}') },
+      },
+    ]);
     const before = await readFile(join(data, 'log.sqlite'));
     expect(await vwStore('verify', data)).toMatchObject({ code: 0 });
     expect(await vwStore('export', data)).toMatchObject({

@@ -6,8 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { crc32 } from 'node:zlib';
-import type { EventLog, EventStore, ExpectedRevision, NewEvent } from '@vw/event-store';
+import type { EventLog, NewEvent } from '@vw/event-store';
 import {
   EventCorrupted,
   openEmbeddedStore,
@@ -19,8 +18,10 @@ import {
 import { silentLogger, systemClock } from '@vw/runtime';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Program } from '../../support/program.js';
+import type { Format1Event } from '../../support/format-1.js';
+import { writeFormat1 } from '../../support/format-1.js';
 import { runProgram } from '../../support/program.js';
+import { expectAccount, until } from './account.js';
 import { collect, events } from './suite.js';
 
 const writersProgram = join(import.meta.dirname, 'durable-writers.program.ts');
@@ -177,7 +178,7 @@ describe('the disk of an embedded store', () => {
     expect(new Set(program.lines.filter((line) => line.startsWith('no ')).map((line) => line.split(' ')[2]))).toEqual(
       new Set(['StoreUnavailable']),
     );
-    await withStore((store) => expectAccount(store, [program.lines]));
+    await withStore((store) => expectWhole(store, [program.lines]));
   });
 
   it('may be written by nobody while another holds it: that is told, and passes', async () => {
@@ -205,42 +206,22 @@ describe('the disk of an embedded store', () => {
 describe('a file of format 1', () => {
   const streams = ['workspace-1', 'wörkspace-2', 'host-3'];
 
-  /** As the programs of format 1 made it: no content type, and checksums without the position. One event is damaged. */
-  function writeFormat1(count: number, damaged?: number): void {
-    const db = new Database(file);
-    db.pragma('journal_mode = WAL');
-    db.exec(`
-      CREATE TABLE streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
-      CREATE TABLE events (
-        position INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES streams (id), revision INTEGER NOT NULL,
-        id TEXT NOT NULL, type TEXT NOT NULL, created INTEGER NOT NULL, checksum INTEGER NOT NULL,
-        data BLOB NOT NULL, metadata BLOB NOT NULL
-      ) STRICT;
-      CREATE UNIQUE INDEX events_by_stream ON events (stream, revision);
-      CREATE UNIQUE INDEX events_by_id ON events (id, stream);
-      PRAGMA application_id = 0x7677656c;
-      PRAGMA user_version = 1;
-    `);
-    const addStream = db.prepare('INSERT INTO streams VALUES (?, ?)');
-    const addEvent = db.prepare('INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
-    db.transaction(() => {
-      for (const [index, name] of streams.entries()) addStream.run(index + 1, name);
-      for (let made = 0; made < count; made += 1) {
-        const [stream, revision, created] = [made % streams.length, Math.floor(made / streams.length), 1000 + made];
-        const [id, type, data, metadata] = [randomUUID(), 'WorkspaceRefined', dataOf(made), Buffer.from('{}')];
-        const head = [streams[stream], revision, created, id, type, data.length].join('\u0000');
-        const checksum = crc32(metadata, crc32(data, crc32(head)));
-        const stored = made + 1 === damaged ? checksum ^ 1 : checksum;
-        addEvent.run(made + 1, stream + 1, revision, id, type, created, stored, data, metadata);
-      }
-    })();
-    db.close();
+  function format1(count: number): Format1Event[] {
+    return Array.from({ length: count }, (_, made) => ({
+      stream: streams[made % streams.length] as string,
+      revision: Math.floor(made / streams.length),
+      id: randomUUID(),
+      type: 'WorkspaceRefined',
+      created: 1000 + made,
+      data: dataOf(made),
+      metadata: Buffer.from('{}'),
+    }));
   }
 
   const dataOf = (made: number): Buffer => Buffer.from(JSON.stringify({ made }));
 
   it('is migrated when it is opened, once, and what was damaged before is found as before', async () => {
-    writeFormat1(60, 50);
+    writeFormat1(file, format1(60), 50);
     const lines: string[] = [];
     const logger = { ...silentLogger, info: (_fields: object, message: string) => void lines.push(message) };
     const store = await openEmbeddedStore({ file, clock: systemClock, logger });
@@ -263,7 +244,7 @@ describe('a file of format 1', () => {
 
   it('survives a kill -9 in the middle of its migration', { timeout: 120_000 }, async () => {
     const count = 100_000;
-    writeFormat1(count);
+    writeFormat1(file, format1(count));
     const program = runProgram(writersProgram, file, '0');
     await appeared(`${file}-wal`);
     await program.kill();
@@ -347,66 +328,22 @@ describe('kill -9', () => {
         await until(program, (lines) => lines.filter((line) => line.startsWith('ok ')).length > 400);
         await program.kill();
         accounts.push(program.lines);
-        await withStore((store) => expectAccount(store, accounts));
+        await withStore((store) => expectWhole(store, accounts));
       }
       expect(accounts.flat().filter((line) => line.startsWith('no '))).toEqual([]);
     },
   );
 });
 
-interface Attempt {
-  readonly stream: string;
-  readonly expected: ExpectedRevision;
-  readonly ids: readonly string[];
-}
-
-/** Holds the log against what the writers said: every acknowledged event is there, and each last attempt can be made again. */
-async function expectAccount(store: EventStore, accounts: readonly (readonly string[])[]): Promise<void> {
+/** Holds the log against what the writers said; and no position is without its event. */
+async function expectWhole(store: EventLog, accounts: readonly (readonly string[])[]): Promise<void> {
   const log = await collect(store.readAll(START));
   expect(log.map(({ position }) => position)).toEqual(log.map((_, index) => index + 1));
-  const stored = new Map<string, string[]>();
-  for (const { stream, revision, id } of log) {
-    const ids = stored.get(stream) ?? [];
-    expect(revision).toBe(ids.length);
-    stored.set(stream, [...ids, id]);
-  }
-  expect(new Set(log.map(({ id }) => id)).size).toBe(log.length);
-
-  const unanswered = new Map<string, Attempt>();
-  for (const line of accounts.flat()) {
-    const [word = '', stream = '', third = '', ...rest] = line.split(' ');
-    if (word === 'try') {
-      unanswered.set(stream, { stream, expected: third === 'no-stream' ? third : Number(third), ids: rest });
-    } else if (word === 'ok') {
-      const { ids } = unanswered.get(stream) as Attempt;
-      const revision = Number(third);
-      expect(stored.get(stream)?.slice(revision + 1 - ids.length, revision + 1)).toEqual(ids);
-      expect(log[Number(rest[0]) - 1]).toMatchObject({ stream, revision });
-      unanswered.delete(stream);
-    }
-  }
-  expect(unanswered.size).toBeGreaterThan(0);
-  for (const { stream, expected, ids } of unanswered.values()) {
-    const again = ids.map((id) => ({
-      id,
-      type: 'T',
-      contentType: 'json' as const,
-      data: Buffer.alloc(400, id),
-      metadata: Buffer.from('{}'),
-    }));
-    const { revision } = await store.append(stream, expected, again);
-    const whole = await collect(store.readStream(stream));
-    expect(whole).toHaveLength(revision + 1);
-    expect(whole.slice(-ids.length).map(({ id }) => id)).toEqual(ids);
-  }
+  await expectAccount(store, log, accounts);
 }
 
 async function appeared(path: string): Promise<void> {
   while (!(await stat(path).catch(() => undefined))) await nextTurn();
-}
-
-async function until(program: Program, reached: (lines: readonly string[]) => boolean): Promise<void> {
-  while (!reached(program.lines)) await program.printed(program.lines.length + 1);
 }
 
 /** Sets the soft limit only, so that it can be raised again without privileges. */
