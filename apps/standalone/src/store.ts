@@ -9,20 +9,12 @@ import {
   openEmbeddedStore,
   openKurrentStore,
   serveFacade,
+  type StoreContext,
   StoreUnavailable,
 } from '@vw/event-store';
-import type { Clock, Ids, Logger, Random, Timers } from '@vw/runtime';
 import { embedded, placeOf } from './config/connection.js';
 import { ConfigurationError } from './config/load.js';
 import type { Address, Settings } from './config/settings.js';
-
-export interface StoreContext {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly ids: Ids;
-  readonly random: Random;
-  readonly logger: Logger;
-}
 
 export interface OpenedStore {
   readonly store: EventStore;
