@@ -87,6 +87,7 @@ export class Api {
         `/v1/workspaces/${id}/history?limit=1000&after=${after}${from}`,
       );
       if (status === 503) throw new StoreAway(body as unknown as Problem);
+      if (status !== 200) throw new Error(`the history of ${id} was answered with ${status}: ${JSON.stringify(body)}`);
       events.push(...body.items);
       cursor = body.nextCursor;
     }
