@@ -3,6 +3,8 @@ import timestamps from 'google-protobuf/google/protobuf/timestamp_pb.js';
 import { describe, expect, it, vi } from 'vitest';
 import { changed, collect, servedFacade } from '../../../../test/support/served-facade.js';
 import type { ServedFacade } from '../../../../test/support/served-facade.js';
+import type { EventLog } from '../log.js';
+import type { Position } from '../port.js';
 import { empty, streamIdentifier, streams, streamsServices, uuidMessage, uuidOf } from '../protocol/index.js';
 import { systemIds } from '@vw/runtime';
 import { remainingMs, batchAppendDefinition } from './deadline.js';
@@ -223,6 +225,38 @@ describe('BatchAppend', () => {
     expect(taken).toBeLessThan(2_100);
     call.cancel();
   });
+
+  it('is not read from either while the log has very many events that weigh nothing', async () => {
+    let taken = 0;
+    const write = () => {
+      taken += 1;
+      return new Promise<never>(() => undefined);
+    };
+    const here = await servedFacade({}, (log) => changed(log, { write }));
+    const call = here.raw.batchAppend();
+    call.on('error', () => undefined);
+    const request = first({ events: 10_000, bytes: 0 });
+    for (let n = 0; n < 30; n += 1) call.write(request);
+    await vi.waitFor(() => expect(taken).toBeGreaterThanOrEqual(6), 20_000);
+    for (let before = -1; before !== taken;) {
+      before = taken;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    expect(taken).toBeLessThan(12);
+    call.cancel();
+  }, 30_000);
+
+  it('takes as many events at once as a message has room for', async () => {
+    const write = async (...[, , events]: Parameters<EventLog['write']>) => ({
+      revision: events.length - 1,
+      position: events.length as Position,
+    });
+    const here = await servedFacade({}, (log) => changed(log, { write }));
+    const { send, answers } = conversation(here);
+    send(first({ events: 130_000, bytes: 0 }));
+    await vi.waitFor(() => expect(answers).toHaveLength(1), 20_000);
+    expect(answers[0]?.getSuccess()?.getCurrentRevision()).toBe('129999');
+  }, 30_000);
 
   it('reads the deadline in both of its fields', () => {
     const withDuration = (secondsLeft: number, nanos: number) => {

@@ -26,7 +26,7 @@ import type { Room } from './room.js';
 
 const UNFINISHED: Measure = { appends: 256, bytes: 16 * 1024 * 1024, overallBytes: 128 * 1024 * 1024 };
 
-/** Appends that the log has and has not answered, of one call. */
+/** Appends that the log has and has not answered, of one call; their bytes as they cost while they wait. */
 const UNANSWERED_APPENDS = 2048;
 const UNANSWERED_BYTES = 16 * 1024 * 1024;
 
@@ -144,7 +144,7 @@ class Conversation {
     if (append.sizeBytes + sizeBytes > maxAppendBytes) throw appendTooLarge();
     if (!request.getIsFinal()) this.hold(append, heldBytesOf(events));
     append.sizeBytes += sizeBytes;
-    append.events.push(...events);
+    for (const event of events) append.events.push(event);
   }
 
   private hold(append: Unfinished, bytes: number): void {
@@ -165,12 +165,13 @@ class Conversation {
 
   private write(key: string, append: Unfinished): void {
     this.settle(key, append);
-    const { correlationId, stream, expected, events, sizeBytes } = append;
+    const { correlationId, stream, expected, events } = append;
+    const bytes = heldBytesOf(events);
     this.unanswered += 1;
-    this.unansweredBytes += sizeBytes;
+    this.unansweredBytes += bytes;
     const answered = (): void => {
       this.unanswered -= 1;
-      this.unansweredBytes -= sizeBytes;
+      this.unansweredBytes -= bytes;
       this.breathe();
       this.endWhenAnswered();
     };
