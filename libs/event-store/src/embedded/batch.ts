@@ -48,6 +48,9 @@ export interface PackedEvent extends NewEvent {
 /** What a full batch of ordinary events needs. */
 const FIRST_BATCH_BYTES = 16 * 1024;
 
+/** What an event takes in memory beside its type and bytes: its id, its numbers, and the objects around them. */
+const EVENT_OVERHEAD_BYTES = 128;
+
 export function numberOf(expected: Expectation): number {
   switch (expected) {
     case 'no-stream':
@@ -78,9 +81,10 @@ export class Batch {
     return this.#count;
   }
 
-  /** Returns how many bytes it added. */
+  /** Returns what it added, in bytes of memory. */
   add(operation: Operation, stream: string, expected: number, created: number, events: readonly NewEvent[]): number {
     const before = this.#length;
+    let overheadBytes = 0;
     this.#words.push(stream);
     this.#numbers.push(operation, expected, created, events.length);
     let revision = baseOf(expected);
@@ -89,11 +93,12 @@ export class Batch {
       const binary = event.contentType === 'binary' ? 1 : 0;
       this.#words.push(event.id, event.type);
       this.#numbers.push(checksum, binary, event.data.length, event.metadata.length);
+      overheadBytes += EVENT_OVERHEAD_BYTES + 2 * event.type.length;
       this.#put(event.data);
       this.#put(event.metadata);
     }
     this.#count += 1;
-    return this.#length - before;
+    return this.#length - before + overheadBytes;
   }
 
   /** The message that carries it. Its buffers may be transferred: the batch is spent. */

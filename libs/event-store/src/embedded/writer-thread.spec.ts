@@ -97,7 +97,7 @@ describe('appends of one turn of the event loop', () => {
       `),
     );
     const megabyte = { ...event(), data: Buffer.alloc(1024 * 1024) };
-    const taken = Array.from({ length: 257 }, () => writer.append('w-1', 'no-stream', 0, [megabyte]));
+    const taken = Array.from({ length: 256 }, () => writer.append('w-1', 'no-stream', 0, [megabyte]));
     const refused = await writer.append('w-1', 'no-stream', 0, [event()]).catch((error: unknown) => error);
     expect(refused).toMatchObject({ name: 'StoreUnavailable', message: expect.stringContaining('already wait') });
     for (const outcome of await Promise.allSettled(taken)) {
@@ -105,5 +105,14 @@ describe('appends of one turn of the event loop', () => {
     }
     await expect(writer.append('w-1', 'no-stream', 0, [event()])).rejects.toThrow('no space');
     await writer.close();
+  });
+
+  it('are refused also where what waits is very many events without bytes', async () => {
+    const writer = await start(thread(`if (message.kind === 'close') process.exit(0);`));
+    const empty = { ...event(), type: 'T'.repeat(1024), data: new Uint8Array(), metadata: new Uint8Array() };
+    const many = Array.from({ length: 10_000 }, () => empty);
+    const outcomes = Array.from({ length: 15 }, () => writer.append('w-1', 'no-stream', 0, many));
+    await expect(outcomes.at(-1)).rejects.toThrow('already wait');
+    await Promise.all([Promise.allSettled(outcomes), writer.close()]);
   });
 });
