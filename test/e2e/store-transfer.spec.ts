@@ -330,6 +330,18 @@ describe('a file that does not belong', () => {
     expect(JSON.parse(repeated.out)).toMatchObject({ appended: 0, present: 3, head: 4 });
   });
 
+  it('never takes the place of the log that it is made of', async () => {
+    const data = await temporaryFolder('export');
+    const file = join(data, 'log.sqlite');
+    await fillStore(file, log.slice(0, 50));
+    const digest = await digestOf(data);
+    expect(await vwStore('export', data, '--to', file, '--overwrite')).toMatchObject({
+      code: 3,
+      err: expect.stringContaining('is a database and no export') as string,
+    });
+    expect(await digestOf(data)).toEqual(digest);
+  });
+
   it('is not continued by an export of another store', async () => {
     const data = await temporaryFolder('import');
     const file = join(data, 'events');

@@ -44,6 +44,13 @@ export class StreamTombstoned extends Error {
 /** The store cannot serve now; the cause says why. Nothing was appended, or the same append repeated will tell. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
+  /** The append that it answers is surely not in the store; false where nobody knows. */
+  readonly nothingAppended: boolean;
+
+  constructor(message: string, options?: ErrorOptions & { readonly nothingAppended?: boolean }) {
+    super(message, options);
+    this.nothingAppended = options?.nothingAppended ?? false;
+  }
 }
 
 /** Another process has this store open. */

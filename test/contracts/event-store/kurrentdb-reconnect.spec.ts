@@ -138,6 +138,17 @@ describe.each([true, false])('appends, with batches %s', (batches) => {
     const refusal = await store.append('w-0', 'no-stream', events(1)).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(StoreUnavailable);
     expect((refusal as Error).message).toContain('whether it took effect is not known');
+    expect(refusal).toMatchObject({ nothingAppended: false });
+  });
+
+  it('are given up with the word that they never set out, where that is so', async () => {
+    const node = await cluster.node();
+    const store = await open(node.location, 1500);
+    await node.door.shut();
+    const refusal = await store.append('w-0', 'no-stream', events(1)).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(StoreUnavailable);
+    expect(refusal).toMatchObject({ nothingAppended: true });
+    expect((refusal as Error).message).toContain('it was never sent');
   });
 
   it('find the server again that was away', async () => {

@@ -61,7 +61,7 @@ export class ProblemFilter implements ExceptionFilter {
     const because = causes(error).join(': ');
     const about = (detail: string) => problem(503, 'STORE_UNAVAILABLE', detail, {}, { cause: error });
     if (method === 'GET') return about(`The store cannot be read now: ${because}`);
-    const mayBeRecorded = error instanceof StoreUnavailable && this.storeElsewhere;
+    const mayBeRecorded = error instanceof StoreUnavailable && this.storeElsewhere && !error.nothingAppended;
     if (!mayBeRecorded) return about(`Nothing was recorded: ${because}`);
     const key = headers['idempotency-key'];
     const remedy =

@@ -4,7 +4,7 @@
 export const embedded = 'embedded';
 
 /** What comes before the last `@` is somebody's name and password. */
-const form = /^(esdb(?:\+discover)?:\/\/)(?:.*@)?([^\s@/?]+)(?:[/?][^\s@]*)?$/;
+const form = /^((?:esdb|kurrentdb)(?:\+discover)?:\/\/)(?:.*@)?([^\s@/?]+)(?:[/?][^\s@]*)?$/;
 
 export const isConnectionString = (text: string): boolean => form.test(text);
 

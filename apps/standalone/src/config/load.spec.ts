@@ -37,6 +37,7 @@ describe('the place of a store', () => {
   it.each([
     ['esdb://ann:hunter2@db:2113?tls=false', 'esdb://db:2113'],
     ['esdb+discover://ann:p@/ss@a:1,b:2/x?y', 'esdb+discover://a:1,b:2'],
+    ['kurrentdb://ann:hunter2@db:2113', 'kurrentdb://db:2113'],
   ])('is told without credentials: %s', (connection, place) => expect(placeOf(connection)).toBe(place));
 });
 

@@ -108,6 +108,7 @@ async function openFile(
 ): Promise<{ readonly handle: FileHandle; readonly found: Found }> {
   switch (existing) {
     case 'overwrite':
+      await refuseDatabase(file);
       return { handle: await open(file, 'w', 0o600), found: emptyFile() };
     case 'refuse':
       return { handle: await openNew(file), found: emptyFile() };
@@ -115,6 +116,24 @@ async function openFile(
       const found = await cutAfterLastLine(file, options);
       return { handle: await open(file, 'a', 0o600), found };
     }
+  }
+}
+
+/** Every database of SQLite begins so (sqlite.org/fileformat2.html, 1.3.1). */
+const DATABASE = Buffer.from('SQLite format 3\0');
+
+/** Whoever names the log itself as the place of its export has mistyped. @throws Failure */
+async function refuseDatabase(file: string): Promise<void> {
+  const handle = await open(file, 'r').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  if (!handle) return;
+  try {
+    const { buffer } = await handle.read(Buffer.alloc(DATABASE.length), 0, DATABASE.length, 0);
+    if (buffer.equals(DATABASE))
+      throw new Failure('refused', `${file} is a database and no export: it is not replaced`);
+  } finally {
+    await handle.close();
   }
 }
 

@@ -87,6 +87,7 @@ export class Appends {
     if (this.#takenBytes + sizeBytes > MOST_BYTES_TAKEN) {
       throw new StoreUnavailable(
         `appends of ${this.#takenBytes} bytes wait for KurrentDB already; this one was not sent`,
+        { nothingAppended: true },
       );
     }
     return new Promise((resolve, reject) => {
@@ -272,9 +273,7 @@ export class Appends {
     append.reject(
       new StoreUnavailable(
         `KurrentDB gave no answer to an append to ${append.stream} within ${withinMs / 1000} s: ${outcome}`,
-        {
-          cause: this.#failure?.cause,
-        },
+        { cause: this.#failure?.cause, nothingAppended: !append.everSent },
       ),
     );
     // Those behind it may hold answers that waited for this one.

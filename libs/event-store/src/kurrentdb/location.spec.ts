@@ -29,6 +29,11 @@ describe('a connection string', () => {
     });
   });
 
+  it('may be written as the client of newer servers writes it', () => {
+    expect(parseLocation('kurrentdb://a:1,b:2?tls=false')).toEqual(parseLocation('esdb://a:1,b:2?tls=false'));
+    expect(parseLocation('kurrentdb+discover://c')).toEqual(parseLocation('esdb+discover://c'));
+  });
+
   it('carries name and password, percent-encoded where need be', () => {
     expect(parseLocation('esdb://ad%3Amin:p%40ss%2Fw@ord@db:2113').credentials).toEqual({
       username: 'ad:min',

@@ -4,6 +4,8 @@
  *   esdb://[name:password@]host[:port][,host[:port]…][/][?option=value&…]     these nodes; several are asked for the leader
  *   esdb+discover://[name:password@]host[:port][/][?…]                        a DNS name of a cluster, asked for the leader
  *
+ * The client of newer servers writes kurrentdb:// and kurrentdb+discover:// for the same.
+ *
  * They are read here because the client's own reading prints the whole of them, password included, when an option is wrong.
  * No message of this file repeats anything but a host or an option.
  */
@@ -25,7 +27,7 @@ export interface Host {
   readonly port: number;
 }
 
-export const SCHEMES = ['esdb', 'esdb+discover'] as const;
+export const SCHEMES = ['esdb', 'esdb+discover', 'kurrentdb', 'kurrentdb+discover'] as const;
 
 const NUMBER_OPTIONS = [
   'defaultDeadline',
@@ -47,9 +49,9 @@ export function parseLocation(text: string): StoreLocation {
   if (scheme === undefined || !(SCHEMES as readonly string[]).includes(scheme)) {
     throw malformed('it should read esdb://[name:password@]host[:port][,…][?option=value] or esdb+discover://…');
   }
-  const discover = scheme === 'esdb+discover';
+  const discover = scheme.endsWith('+discover');
   const all = (hosts ?? '').split(',').map(parseHost);
-  if (discover && all.length > 1) throw malformed('esdb+discover:// names one host, which DNS knows as the cluster');
+  if (discover && all.length > 1) throw malformed(`${scheme}:// names one host, which DNS knows as the cluster`);
   return {
     hosts: all,
     discover,
