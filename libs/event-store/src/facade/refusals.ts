@@ -42,7 +42,7 @@ export const unauthenticated = (): Refusal => new Refusal(code.UNAUTHENTICATED, 
 
 export const invalidArgument = (details: string): Refusal => new Refusal(code.INVALID_ARGUMENT, details);
 
-export const unavailable = (details: string, cause?: unknown): Refusal =>
+const unavailable = (details: string, cause?: unknown): Refusal =>
   new Refusal(code.UNAVAILABLE, details, {}, { cause });
 
 export const shuttingDown = (): Refusal => unavailable('the server is shutting down');
