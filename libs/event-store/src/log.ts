@@ -86,14 +86,15 @@ export interface EventLog extends EventStore {
    * Like `append`, with every expectation of the protocol, and perhaps no event at all.
    * Idempotent by event id also under the weak expectations: all ids known in the stream gives the first answer.
    * An append to a softly deleted stream goes on at its head + 1 and makes what lay before unreadable (`$tb`), in the same commit.
-   * @throws WrongExpectedRevision, AppendTooLarge, StreamTombstoned, RangeError, StoreUnavailable as `append` does
+   * @throws WrongExpectedRevision, AppendTooLarge, StreamTombstoned, RangeError, StoreUnavailable as `append` does; EventCorrupted
+   * when the stream's metadata, which must be known for it, is not what was stored
    */
   write(stream: string, expected: Expectation, events: readonly NewEvent[]): Promise<WriteResult>;
 
   /**
    * Deletes softly (`$tb` of its metadata) or for ever (a tombstone). Positions and events before stay in the whole log.
    * @returns the position of the event that says so
-   * @throws WrongExpectedRevision, StreamTombstoned, StoreUnavailable
+   * @throws WrongExpectedRevision, StreamTombstoned, EventCorrupted, StoreUnavailable
    */
   remove(stream: string, expected: Expectation, how: 'delete' | 'tombstone'): Promise<Position>;
 

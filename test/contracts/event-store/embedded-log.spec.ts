@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Direction, EventLog, Expectation, ExpectedRevision, NewEvent, Page, Position } from '@vw/event-store';
 import {
   AppendTooLarge,
+  EventCorrupted,
   maxAppendBytes,
   openEmbeddedStore,
   START,
@@ -15,6 +16,7 @@ import {
   WrongExpectedRevision,
 } from '@vw/event-store';
 import type { Clock } from '@vw/runtime';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { collect, events } from './suite.js';
 
@@ -333,6 +335,38 @@ describe('metadata', () => {
     expect(await revisions('$$s')).toEqual([1]);
     expect(log.describe('$$s')).toEqual({ state: 'live', head: 1, metadata: { maxCount: 1 } });
     expect(stateOf('s')).toEqual(['absent', 'no-stream']);
+  });
+});
+
+describe('metadata that is not what was stored', () => {
+  const damaged = { stream: '$$s', revision: 0, damage: 'checksum' };
+
+  beforeEach(async () => {
+    await log.write('s', 'no-stream', events(2));
+    await describeMetadata('s', { $maxCount: 5, note: 'kept' });
+    await log.close();
+    const db = new Database(join(folder, 'log.sqlite'));
+    const { changes } = db
+      .prepare(`UPDATE events SET data = ? WHERE type = '$metadata'`)
+      .run(Buffer.from('{"$maxCount":1}'));
+    db.close();
+    expect(changes).toBe(1);
+    log = await open();
+  });
+
+  it('decides nothing and is not written anew, while others are served', async () => {
+    const beside = log.write('other', 'no-stream', events(1));
+    await expect(log.remove('s', 'any', 'delete')).rejects.toMatchObject(damaged);
+    await expect(log.write('s', 1, events(1))).rejects.toMatchObject(damaged);
+    await expect(log.write('s', 'any', events(1))).rejects.toBeInstanceOf(EventCorrupted);
+    expect((await beside).revision).toBe(0);
+    expect(log.end()).toBe(4);
+  });
+
+  it('is mended by metadata', async () => {
+    await describeMetadata('s', { $maxCount: 3 });
+    expect(log.describe('s')).toEqual({ state: 'live', head: 1, metadata: { maxCount: 3 } });
+    expect((await log.write('s', 1, events(1))).revision).toBe(2);
   });
 });
 

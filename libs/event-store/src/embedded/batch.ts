@@ -23,6 +23,7 @@ export type Operation = typeof APPEND | typeof DELETE | typeof TOMBSTONE;
 /** In an answer, where the position would stand. */
 export const WRONG_REVISION = -1;
 export const TOMBSTONED = -2;
+export const DAMAGED = -3;
 
 export interface PackedBatch {
   readonly kind: 'batch';

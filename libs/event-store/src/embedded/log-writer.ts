@@ -10,6 +10,7 @@
  *     append goes on at head + 1 and moves `$tb` there; so does an append to its metadata that does not delete it again.
  *  5. A stream deleted for ever takes nothing, nor does its metadata.
  *  6. A stream that has metadata and no event exists.
+ *  7. Metadata that is not what was stored decides nothing: who needs it is told, and it is not written anew as if it were whole.
  *
  * Positions and revisions are given inside the transaction, and what is remembered of them is forgotten with it.
  */
@@ -22,6 +23,7 @@ import {
   ANY,
   APPEND,
   baseOf,
+  DAMAGED,
   DELETE,
   NO_STREAM,
   STREAM_EXISTS,
@@ -37,7 +39,10 @@ import { describedBy, isDeleted, metadataStreamOf, parseMetadata, withTruncateBe
 /** Streams that are remembered; beyond it the memory starts anew. */
 const REMEMBERED_STREAMS = 100_000;
 
-/** Position and revision of the last event; or WRONG_REVISION and the stream's revision; or TOMBSTONED and nothing. */
+/**
+ * Position and revision of the last event; or WRONG_REVISION and the stream's revision; or TOMBSTONED and nothing; or DAMAGED and
+ * the revision of the metadata that is.
+ */
 interface Answer {
   readonly position: number;
   readonly revision: number;
@@ -56,6 +61,27 @@ interface Stream {
 interface Row {
   readonly id: number;
   readonly head: number;
+}
+
+interface StoredEvent {
+  readonly position: number;
+  readonly id: string;
+  readonly type: string;
+  readonly created: number;
+  readonly checksum: number;
+  readonly data: Uint8Array;
+  readonly metadata: Uint8Array;
+  readonly binary: number;
+}
+
+/** Ends the command that needs it, and no other. */
+class DamagedMetadata extends Error {
+  readonly revision: number;
+
+  constructor(revision: number) {
+    super('the metadata of a stream is not what was stored');
+    this.revision = revision;
+  }
 }
 
 const EMPTY = new Uint8Array(0);
@@ -94,11 +120,9 @@ export class LogWriter {
         'SELECT id, position FROM events WHERE stream = ? AND revision = ?',
       ),
       withId: db.prepare<[string, number], Answer>('SELECT position, revision FROM events WHERE id = ? AND stream = ?'),
-      json: db
-        .prepare<[number, number], Uint8Array>(
-          'SELECT data FROM events WHERE stream = ? AND revision = ? AND binary = 0',
-        )
-        .pluck(),
+      event: db.prepare<[number, number], StoredEvent>(
+        'SELECT position, id, type, created, checksum, data, metadata, binary FROM events WHERE stream = ? AND revision = ?',
+      ),
       hasMetadata: db.prepare(`SELECT EXISTS (SELECT 1 FROM streams WHERE name >= '$$' AND name < '$%')`).pluck(),
     };
     this.#head = db.prepare('SELECT coalesce(max(position), 0) FROM events').pluck().get() as number;
@@ -120,7 +144,7 @@ export class LogWriter {
       const answers: number[] = [];
       for (const batch of group) {
         for (const command of unpack(batch)) {
-          const { position, revision } = this.#decide(command);
+          const { position, revision } = this.#answer(command);
           answers.push(position, revision);
         }
       }
@@ -133,6 +157,19 @@ export class LogWriter {
       if (this.#db.inTransaction) this.#statements.rollback.run();
       this.#noMetadata = false;
       throw error;
+    }
+  }
+
+  #answer(command: Command): Answer {
+    const headBefore = this.#head;
+    try {
+      return this.#decide(command);
+    } catch (error) {
+      if (!(error instanceof DamagedMetadata)) throw error;
+      this.#statements.takeBackAfter.run(headBefore);
+      this.#head = headBefore;
+      this.#streams.clear();
+      return { position: DAMAGED, revision: error.revision };
     }
   }
 
@@ -321,7 +358,9 @@ export class LogWriter {
       stream.head = this.#statements.headBeforeTombstone.get(row.id) ?? NO_STREAM;
     }
     const described = describedBy(name);
-    if (described !== undefined) stream.tombstoned ||= this.#streamNamed(described).tombstoned;
+    // Not all that is known of it: metadata may be what mends the damaged metadata of the stream that it describes.
+    if (described !== undefined)
+      stream.tombstoned ||= this.#statements.stream.get(described)?.head === TOMBSTONE_REVISION;
     if (!this.#noMetadata) stream.truncateBefore = this.#truncateBeforeOf(stream);
     return stream;
   }
@@ -332,14 +371,26 @@ export class LogWriter {
     return parseMetadata(this.#metadataOf(stream) ?? '').truncateBefore ?? 0;
   }
 
-  /** The stream's metadata as it was written; undefined where it has none. */
-  #metadataOf({ name }: Stream): string | undefined {
+  /** The stream's metadata as it was written; undefined where it has none. @throws DamagedMetadata */
+  #metadataOf(stream: Stream): string | undefined {
     if (this.#noMetadata) return undefined;
-    const row = this.#statements.stream.get(metadataStreamOf(name));
+    const name = metadataStreamOf(stream.name);
+    const row = this.#statements.stream.get(name);
     if (!row || row.head === TOMBSTONE_REVISION || row.head === NO_STREAM) return undefined;
-    const json = this.#statements.json.get(row.id, row.head);
-    return json === undefined ? '' : Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString();
+    const stored = this.#statements.event.get(row.id, row.head);
+    if (!stored || !isWhole(name, row.head, stored)) throw new DamagedMetadata(row.head);
+    const { data, binary } = stored;
+    return binary === 1 ? '' : Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString();
   }
+}
+
+function isWhole(
+  stream: string,
+  revision: number,
+  { position, created, checksum, binary, ...rest }: StoredEvent,
+): boolean {
+  const contentType = binary === 1 ? 'binary' : 'json';
+  return storedChecksum(position, contentChecksum(stream, revision, created, { ...rest, contentType })) === checksum;
 }
 
 function wrong({ head }: Stream): Answer {

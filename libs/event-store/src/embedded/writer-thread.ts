@@ -6,6 +6,7 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '@vw/runtime';
 import {
+  EventCorrupted,
   StoreInUse,
   StoreUnavailable,
   StreamTombstoned,
@@ -15,8 +16,9 @@ import {
 import type { Expectation, WriteResult } from '../log.js';
 import type { NewEvent, Position } from '../port.js';
 import type { Operation } from './batch.js';
-import { APPEND, Batch, DELETE, numberOf, TOMBSTONE, TOMBSTONED, WRONG_REVISION } from './batch.js';
+import { APPEND, Batch, DAMAGED, DELETE, numberOf, TOMBSTONE, TOMBSTONED, WRONG_REVISION } from './batch.js';
 import type { Failure, FromWriter, ToWriter } from './messages.js';
+import { describedBy, metadataStreamOf } from './metadata.js';
 import type { Tail } from './tail.js';
 import { nextTurn } from '../turn.js';
 import type { WriterData } from './writer.js';
@@ -249,6 +251,14 @@ function settle({ stream, expected, resolve, reject }: Waiting, position: number
   switch (position) {
     case WRONG_REVISION:
       return reject(new WrongExpectedRevision(stream, expected, revision));
+    case DAMAGED:
+      return reject(
+        new EventCorrupted(
+          describedBy(stream) === undefined ? metadataStreamOf(stream) : stream,
+          lastRevision,
+          'checksum',
+        ),
+      );
     case TOMBSTONED:
       return reject(new StreamTombstoned(stream));
     default:
