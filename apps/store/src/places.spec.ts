@@ -35,5 +35,7 @@ it('says of a folder that cannot be looked into that it cannot, and not that not
 it('shows no password, and takes no address that is none of a store', async () => {
   const place = await placeOf('esdb+discover://ann:secret@cluster:2113?tls=true', {});
   expect(describePlace(place)).toBe('esdb+discover://cluster:2113?tls=true');
+  const awkward = await placeOf('esdb://ann:p/ss@w?rd@cluster:2113?tls=true', {});
+  expect(describePlace(awkward)).toBe('esdb://cluster:2113?tls=true');
   await expect(placeOf('https://ann:secret@h/', {})).rejects.toThrow(/not https:\/\/h\/$/);
 });

@@ -74,8 +74,9 @@ export function describePlace(place: Place): string {
   return place.kind === 'file' ? place.file : withoutPassword(place.connection);
 }
 
+/** Credentials end at the last @, as the store's client reads them: a password may have any character. */
 function withoutPassword(address: string): string {
-  return address.replace(/\/\/[^/?#]*@/, '//');
+  return address.replace(/\/\/.*@/s, '//');
 }
 
 /** A folder that may not be looked into is no absent log: its error says so. */
