@@ -1,7 +1,8 @@
 /** The event store in one SQLite file: a writer's thread, a reader's connection, and the tail that joins the two. */
 import type { Clock } from '@vw/runtime';
-import { AppendTooLarge, StoreUnavailable, StreamTombstoned } from '../errors.js';
+import { StoreUnavailable, StreamTombstoned } from '../errors.js';
 import type { Direction, EventLog, Expectation, Page, Sieve, StreamDescription, WriteResult } from '../log.js';
+import { checkEvents, checkNotEmpty, checkTarget } from '../mistakes.js';
 import type {
   AppendResult,
   ExpectedRevision,
@@ -12,7 +13,7 @@ import type {
   RecordedEvent,
   SubscriptionItem,
 } from '../port.js';
-import { appendBytes, maxAppendBytes, START } from '../port.js';
+import { START } from '../port.js';
 import type { Descriptions } from './descriptions.js';
 import type { LogReader } from './reader.js';
 import { isOrdinary, nothing } from './reader.js';
@@ -29,11 +30,6 @@ export interface EmbeddedStoreParts {
   readonly tail: Tail;
 }
 
-const MOST_CHARACTERS = 1024;
-
-/** RFC 9562, section 4: any version, any variant, in any case. */
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
 export class EmbeddedStore implements EventLog {
   readonly #parts: EmbeddedStoreParts;
   #closed: Promise<void> | undefined;
@@ -45,21 +41,19 @@ export class EmbeddedStore implements EventLog {
   }
 
   async append(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendResult> {
-    if (events.length === 0) throw new RangeError(`an append to stream ${stream} has no event`);
+    checkNotEmpty(stream, events);
     const { revision, position } = await this.write(stream, expected, events);
     return { revision: revision as number, position };
   }
 
   async write(stream: string, expected: Expectation, events: readonly NewEvent[]): Promise<WriteResult> {
-    checkTarget(stream, expected);
-    const checked = events.map((event) => checkedEvent(stream, event));
-    const sizeBytes = appendBytes(events);
-    if (sizeBytes > maxAppendBytes) throw new AppendTooLarge(stream, sizeBytes, maxAppendBytes);
-    return this.#parts.writer.append(stream, expected, this.#parts.clock.now(), checked);
+    checkNamed(stream, expected);
+    checkEvents(stream, events);
+    return this.#parts.writer.append(stream, expected, this.#parts.clock.now(), events.map(withIdInLowerCase));
   }
 
   async remove(stream: string, expected: Expectation, how: 'delete' | 'tombstone'): Promise<Position> {
-    checkTarget(stream, expected);
+    checkNamed(stream, expected);
     return this.#parts.writer.remove(stream, expected, this.#parts.clock.now(), how);
   }
 
@@ -165,27 +159,12 @@ export class EmbeddedStore implements EventLog {
   }
 }
 
-function checkTarget(stream: string, expected: Expectation): void {
-  checkText('the name of a stream', stream);
+function checkNamed(stream: string, expected: Expectation): void {
+  checkTarget(stream, expected);
   if (stream === '$$') throw new RangeError('$$ would be the metadata of a stream without a name');
-  if (typeof expected === 'number' && !(Number.isSafeInteger(expected) && expected >= 0)) {
-    throw new RangeError(`${expected} is no revision of stream ${stream}`);
-  }
 }
 
-function checkedEvent(stream: string, event: NewEvent): NewEvent {
-  checkText('the type of an event', event.type);
-  if (!UUID.test(event.id))
-    throw new RangeError(`${event.id} is no id for an event of stream ${stream}: it is no UUID`);
+function withIdInLowerCase(event: NewEvent): NewEvent {
   const id = event.id.toLowerCase();
   return id === event.id ? event : { ...event, id };
-}
-
-/** What a text column gives back as it was: no lone surrogates, and nothing that ends a string elsewhere. */
-function checkText(what: string, text: string): void {
-  if (text.length === 0 || text.length > MOST_CHARACTERS) {
-    throw new RangeError(`${what} has ${text.length} characters; it may have 1 to ${MOST_CHARACTERS}`);
-  }
-  if (text.includes('\u0000') || !text.isWellFormed())
-    throw new RangeError(`${what} is no text: ${JSON.stringify(text)}`);
 }

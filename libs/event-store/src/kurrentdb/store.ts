@@ -1,6 +1,7 @@
 /** The event store on a KurrentDB server or cluster, or on anything else that speaks its protocol. */
 import type { Ids, Logger } from '@vw/runtime';
 import { WrongExpectedRevision } from '../errors.js';
+import { checkEvents, checkNotEmpty, checkTarget } from '../mistakes.js';
 import type {
   AppendResult,
   EventStore,
@@ -15,7 +16,6 @@ import type {
 import { Appends } from './appends.js';
 import type { Connection } from './connection.js';
 import { closedStore } from './failures.js';
-import { checkAppend } from './mistakes.js';
 import { Pages } from './pages.js';
 import type { Means } from './patience.js';
 import { followAll } from './subscription.js';
@@ -55,7 +55,9 @@ export class KurrentStore implements EventStore {
   }
 
   async append(stream: string, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<AppendResult> {
-    checkAppend(stream, expected, events);
+    checkNotEmpty(stream, events);
+    checkTarget(stream, expected);
+    checkEvents(stream, events);
     if (new Set(events.map(({ id }) => id.toLowerCase())).size < events.length) {
       throw new WrongExpectedRevision(stream, expected, await this.#lastRevision(stream));
     }

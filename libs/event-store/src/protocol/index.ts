@@ -1,16 +1,5 @@
 /** EventStoreDB's protocol, as both sides of it need it: the facade that serves it and the adapter that calls it. */
-export {
-  any,
-  empty,
-  gossip,
-  gossipServices,
-  serverFeatures,
-  serverFeaturesServices,
-  shared,
-  status,
-  streams,
-  streamsServices,
-} from './generated.js';
+export * from './generated.js';
 export { END, numberOf, textOf } from './integers.js';
 export type { UuidForm } from './uuids.js';
 export { uuidMessage, uuidOf, uuidOfText } from './uuids.js';
